@@ -1,0 +1,45 @@
+// Messages as the server and the client exchange them. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lc::net {
+
+struct Field {
+    std::string name, value;
+};
+using Fields = std::vector<Field>;
+
+/// First field of that name (ASCII case-insensitive), or empty.
+[[nodiscard]] std::string_view get(const Fields& fields, std::string_view name);
+void set(Fields& fields, std::string_view name, std::string value);  ///< replaces all of that name
+void erase(Fields& fields, std::string_view name);
+
+struct Request {
+    std::string method;
+    std::string target;  ///< origin form: path and query
+    Fields fields;
+    std::string body;    ///< decoded: chunked framing and Content-Encoding (gzip, deflate) undone
+    std::string peer;    ///< "127.0.0.1:51234", "[::1]:1", "unix"
+    bool over_unix = false;
+    bool over_tls = false;
+    int version = 11;
+};
+
+/// Head of an answer. `Content-Length`, `Transfer-Encoding` and `Connection` are the server's business.
+struct ResponseHead {
+    int status = 200;
+    Fields fields;
+};
+
+struct Response {
+    int status = 200;
+    Fields fields;
+    std::string body;
+};
+
+}  // namespace lc::net
