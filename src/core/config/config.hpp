@@ -1,0 +1,118 @@
+// The configuration as plain values, with the defaults of a run without any config file.
+// Keys of features that do not exist yet are not accepted: a key that would do nothing is a lie.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lc::config {
+
+/// A secret as written: "env:NAME", "file:PATH" or the text itself. Resolved by the shell; never printed.
+struct Secret {
+    std::string spec;
+    [[nodiscard]] bool empty() const { return spec.empty(); }
+    bool operator==(const Secret&) const = default;
+};
+
+struct Tls {
+    std::string certificate, key;  ///< PEM files; both or none
+    bool operator==(const Tls&) const = default;
+};
+
+struct Limits {
+    std::int64_t max_header_bytes = 64 << 10;
+    std::int64_t max_body_bytes = 64 << 20;
+    std::int64_t max_json_depth = 256;
+    std::int64_t max_connections = 4096;
+    std::int64_t request_time_ms = 30'000;  ///< to send head and body
+    std::int64_t idle_time_ms = 75'000;     ///< between requests of one connection
+    std::int64_t write_stall_ms = 60'000;   ///< a client that takes no byte for so long is gone
+    bool operator==(const Limits&) const = default;
+};
+
+struct Server {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 4242;
+    std::string unix_socket;             ///< further listener for clients
+    Tls tls;                             ///< for the TCP listener
+    std::int64_t header_hold_ms = 1'000;
+    Limits limits;
+    std::string engine;                  ///< path of an engine program; empty: the installed localcode-engine
+    std::vector<std::string> preload;    ///< models to start at once
+    std::string model;                   ///< default model of requests that name none
+    std::vector<std::string> cors_origins;   ///< CORS is off when empty
+    std::vector<std::string> allowed_hosts;  ///< further Host names to accept (DNS rebinding guard)
+    std::int64_t drain_ms = 10'000;      ///< how long running requests may go on after SIGTERM
+    bool operator==(const Server&) const = default;
+};
+
+struct Key {
+    std::string name;
+    Secret key;
+    bool operator==(const Key&) const = default;
+};
+
+struct Auth {
+    std::vector<Key> keys;  ///< required when listening beyond loopback
+    Secret admin_key;       ///< for the admin API over TCP
+    bool operator==(const Auth&) const = default;
+};
+
+struct Log {
+    std::string level = "info";    ///< error | warn | info | debug
+    std::string format = "text";   ///< text | json
+    bool requests = true;          ///< pretty request log on the console
+    bool bodies = false;           ///< keep full bodies in requests.db
+    std::int64_t retention_days = 30;
+    std::int64_t max_bytes = 256 << 20;  ///< of requests.db
+    bool operator==(const Log&) const = default;
+};
+
+/// [[model]]: served by an engine of our own.
+struct Model {
+    std::string name;
+    std::string path;                  ///< GGUF file
+    std::string hf;                    ///< or "org/repo:quant"
+    std::vector<std::string> aliases;
+    std::int64_t context = 0;          ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
+    std::int64_t slots = 2;
+    std::string chat_template;         ///< file, or name of one that ships with llama.cpp; empty: the model's own
+    std::int64_t gpu_layers = -1;      ///< -1: llama.cpp decides
+    std::int64_t threads = 0;          ///< 0: the cores are shared between engines
+    std::string cache_type_k, cache_type_v;
+    std::string flash_attention = "on";  ///< on | off | auto
+    std::vector<std::string> args;     ///< passed through to the engine
+    std::string engine;                ///< overrides server.engine
+    std::int64_t load_timeout_s = 600;
+    bool operator==(const Model&) const = default;
+};
+
+/// [[backend]]: an OpenAI-compatible server.
+struct Backend {
+    std::string name;
+    std::string preset;                ///< "zai" (GLM-4.7 coding API), "openai" style without preset
+    std::string url;                   ///< base URL, with /v1 where the server has it
+    Secret key;
+    std::vector<std::string> models;   ///< names it serves; the first is its default. Empty: asked with GET /models
+    std::string ca_file;               ///< own CA (PEM)
+    std::int64_t connect_timeout_ms = 10'000;
+    std::int64_t first_byte_timeout_ms = 300'000;
+    std::int64_t silence_timeout_ms = 120'000;
+    std::map<std::string, std::string> headers;  ///< added to each request
+    std::int64_t context = 0;          ///< context size to report; 0: unknown
+    bool operator==(const Backend&) const = default;
+};
+
+struct Config {
+    Server server;
+    Auth auth;
+    Log log;
+    std::vector<Model> models;
+    std::vector<Backend> backends;
+    bool operator==(const Config&) const = default;
+};
+
+}  // namespace lc::config

@@ -1,0 +1,39 @@
+// How an engine is started: pure, from the model's config, its GGUF header and the machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "core/config/config.hpp"
+#include "core/gguf/gguf.hpp"
+
+namespace lc::engine {
+
+struct Machine {
+    int cores = 1;
+    std::int64_t memory_available = 0;  ///< bytes
+    int engines = 1;                    ///< engines that share the cores
+};
+
+struct Plan {
+    std::vector<std::string> args;      ///< without the program itself
+    std::int64_t context_per_slot = 0;
+    std::int64_t slots = 0;
+    double yarn_factor = 1;             ///< > 1: context was stretched beyond training
+    std::vector<std::string> notes;     ///< what was decided and why, for the log and `models`
+};
+
+/// Flags as the issue fixes them: flash attention, continuous batching, split KV with -np and -c = slots x context, no
+/// idle-slot clearing, no RAM cache, -b 512, cores shared between engines, 2 slots, context as trained but at least 16,384 where memory
+/// allows (YaRN). `template_file` empty: the model's own. `socket` is the Unix socket to listen on. `ours`:
+/// localcode-engine; false: a stock llama-server.
+[[nodiscard]] Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
+                                const Machine& machine, const std::string& socket, const std::string& template_file,
+                                bool ours);
+
+/// The likely cause of a failed start from the engine's last output and exit status, in one sentence that says what to do.
+[[nodiscard]] std::string likely_cause(std::string_view output, int exit_status, int term_signal);
+
+}  // namespace lc::engine

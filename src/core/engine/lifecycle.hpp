@@ -1,0 +1,62 @@
+// One engine's life as a value: state, event and now in; new state and effects out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace lc::engine {
+
+using Time = std::chrono::steady_clock::time_point;  ///< always given from outside
+
+enum class Phase : std::uint8_t { stopped, starting, ready, backing_off, stopping };
+[[nodiscard]] std::string_view name_of(Phase phase);
+
+struct State {
+    Phase phase = Phase::stopped;
+    int pid = 0;
+    int failures = 0;       ///< starts in a row that failed, or deaths soon after
+    Time since{};           ///< when this phase began
+    Time retry_at{};        ///< backing_off: when a start is allowed again
+    std::string last_error; ///< why it failed last, in one sentence
+    std::uint64_t restarts = 0;
+};
+
+// Events
+struct Wanted {};                                   ///< a request (or preload) needs it
+struct Spawned { int pid = 0; };
+struct SpawnFailed { std::string why; };
+struct Healthy {};                                  ///< the health probe answered 200
+struct Exited { int status = 0, signal = 0; std::string cause; };
+struct Tick {};
+struct StopAsked {};
+using Event = std::variant<Wanted, Spawned, SpawnFailed, Healthy, Exited, Tick, StopAsked>;
+
+// Effects
+struct Spawn {};
+struct Probe {};             ///< ask for health soon
+struct Terminate {};         ///< SIGTERM
+struct Kill {};              ///< SIGKILL
+struct Announce { bool ready = false; Error error; };  ///< wake the waiters: ready, or this error
+using Effect = std::variant<Spawn, Probe, Terminate, Kill, Announce>;
+
+struct Step {
+    State state;
+    std::vector<Effect> effects;
+};
+
+struct Policy {
+    std::chrono::milliseconds load_timeout{600'000};
+    std::chrono::milliseconds backoff_first{500}, backoff_max{30'000};
+    std::chrono::milliseconds stop_grace{5'000};
+    std::chrono::milliseconds healthy_for{30'000};  ///< ready for so long: failures are forgotten
+};
+
+/// Pure.
+[[nodiscard]] Step step(State state, const Event& event, Time now, const Policy& policy);
+
+}  // namespace lc::engine
