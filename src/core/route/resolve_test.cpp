@@ -1,0 +1,69 @@
+#include "core/route/resolve.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lc::route {
+
+namespace {
+Table sample() {
+    return {{{"smol", {"small", "glm-4.7"}}, {"coder", {}}},
+            {{"zai", {"glm-4.7", "glm-4.6"}, false}, {"lab", {}, false}},
+            "coder"};
+}
+}  // namespace
+
+TEST(Resolve, ByName) {
+    Table open = sample();
+    open.remotes[1].open = true;
+    const struct {
+        const char* name;
+        Table table;
+        std::string_view asked;
+        Choice want;
+    } cases[] = {
+        {"local name", sample(), "smol", {Place::local, 0, "smol", "name"}},
+        {"alias wins over a backend's model", sample(), "glm-4.7", {Place::local, 0, "smol", "alias"}},
+        {"no model: the default", sample(), "", {Place::local, 1, "coder", "default"}},
+        {"backend/model", sample(), "zai/glm-4.7", {Place::remote, 0, "glm-4.7", "backend"}},
+        {"listed by a backend", sample(), "glm-4.6", {Place::remote, 0, "glm-4.6", "name"}},
+        {"open backend takes unknown names", open, "some-model", {Place::remote, 1, "some-model", "only-backend"}},
+        {"open backend by prefix keeps further slashes", open, "lab/org/m", {Place::remote, 1, "org/m", "backend"}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        const auto got = resolve(c.table, c.asked);
+        ASSERT_TRUE(got) << got.error().detail;
+        EXPECT_EQ(*got, c.want);
+    }
+}
+
+TEST(Resolve, UnknownNamesTheNearest) {
+    const auto typo = resolve(sample(), "codr");
+    ASSERT_FALSE(typo);
+    EXPECT_EQ(typo.error().code, Errc::not_found);
+    EXPECT_NE(typo.error().detail.find("did you mean 'coder'"), std::string::npos) << typo.error().detail;
+
+    const auto far = resolve(sample(), "something-else-entirely");
+    ASSERT_FALSE(far);
+    EXPECT_NE(far.error().detail.find("available: smol"), std::string::npos) << far.error().detail;
+
+    const auto none = resolve(Table{}, "x");
+    ASSERT_FALSE(none);
+    EXPECT_NE(none.error().detail.find("no model is configured"), std::string::npos);
+
+    EXPECT_FALSE(resolve(sample(), "zai/unknown"));
+    EXPECT_FALSE(resolve(sample(), "zai/"));
+}
+
+TEST(Resolve, DefaultModel) {
+    config::Config config;
+    EXPECT_EQ(default_model(config), "glm-4.7");
+    config.backends.push_back({.name = "b", .models = {"m1", "m2"}});
+    EXPECT_EQ(default_model(config), "m1");
+    config.models.push_back({.name = "local"});
+    EXPECT_EQ(default_model(config), "local");
+    config.server.model = "b/m2";
+    EXPECT_EQ(default_model(config), "b/m2");
+}
+
+}  // namespace lc::route
