@@ -1,0 +1,109 @@
+#include "routes.h"
+
+#include "server-common.h"
+#include "server-context.h"
+#include "server-http.h"
+#include "server-stream.h"
+
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "engine_features.h"
+
+namespace {
+using Handler = server_http_context::handler_t;
+
+server_http_res_ptr error_response(const std::string& message, error_type type) {
+    auto res = std::make_unique<server_http_res>();
+    const json error = format_error_response(message, type);
+    res->status = json_value(error, "code", 500);
+    res->data = safe_json_to_str({{"error", error}});
+    return res;
+}
+
+/// The library demands handlers that never throw.
+Handler guarded(Handler inner) {
+    return [inner = std::move(inner)](const server_http_req& req) -> server_http_res_ptr {
+        try {
+            return inner(req);
+        } catch (const std::invalid_argument& e) {
+            return error_response(e.what(), ERROR_TYPE_INVALID_REQUEST);
+        } catch (const std::exception& e) {
+            return error_response(e.what(), ERROR_TYPE_SERVER);
+        } catch (...) {
+            return error_response("unknown error", ERROR_TYPE_SERVER);
+        }
+    };
+}
+
+server_http_res_ptr get_engine(const server_http_req&) {
+    auto res = std::make_unique<server_http_res>();
+    json features = json::array();
+    for (const auto name : engine_features) {
+        features.push_back(std::string(name));
+    }
+    res->data = safe_json_to_str({{"engine", "localcode-engine"},
+                                  {"api", engine_api_version},
+                                  {"llama_cpp", std::string(engine_llama_version)},
+                                  {"features", features}});
+    return res;
+}
+}  // namespace
+
+void register_routes(const server_http_context& http, const server_routes& routes) {
+    const auto get = [&](const char* path, const Handler& h) { http.get(path, guarded(h)); };
+    const auto post = [&](const char* path, const Handler& h) { http.post(path, guarded(h)); };
+
+    get("/health", routes.get_health);
+    get("/v1/health", routes.get_health);
+    get("/metrics", routes.get_metrics);
+    get("/props", routes.get_props);
+    post("/props", routes.post_props);
+    get("/models", routes.get_models);
+    get("/v1/models", routes.get_models);
+
+    post("/completion", routes.post_completions);
+    post("/completions", routes.post_completions);
+    post("/v1/completions", routes.post_completions_oai);
+    post("/chat/completions", routes.post_chat_completions);
+    post("/v1/chat/completions", routes.post_chat_completions);
+    post("/v1/chat/completions/control", routes.post_control);
+    post("/responses", routes.post_responses_oai);
+    post("/v1/responses", routes.post_responses_oai);
+    post("/audio/transcriptions", routes.post_transcriptions_oai);
+    post("/v1/audio/transcriptions", routes.post_transcriptions_oai);
+    post("/v1/messages", routes.post_anthropic_messages);
+    post("/infill", routes.post_infill);
+
+    post("/embedding", routes.post_embeddings);
+    post("/embeddings", routes.post_embeddings);
+    post("/v1/embeddings", routes.post_embeddings_oai);
+    for (const char* path : {"/rerank", "/reranking", "/v1/rerank", "/v1/reranking"}) {
+        post(path, routes.post_rerank);
+    }
+
+    post("/tokenize", routes.post_tokenize);
+    post("/detokenize", routes.post_detokenize);
+    post("/apply-template", routes.post_apply_template);
+    for (const char* path : {"/chat/completions/input_tokens", "/v1/chat/completions/input_tokens"}) {
+        post(path, routes.post_chat_completions_tok);
+    }
+    for (const char* path : {"/responses/input_tokens", "/v1/responses/input_tokens"}) {
+        post(path, routes.post_responses_tok_oai);
+    }
+    post("/v1/messages/count_tokens", routes.post_anthropic_count_tokens);
+
+    get("/lora-adapters", routes.get_lora_adapters);
+    post("/lora-adapters", routes.post_lora_adapters);
+    get("/slots", routes.get_slots);
+    post("/slots/:id_slot", routes.post_slots);
+
+    // Streams that outlive their connection: only for requests with an X-Conversation-Id header.
+    get("/v1/stream", server_stream_make_get_handler());
+    post("/v1/streams/lookup", server_stream_make_lookup_handler());
+    http.del("/v1/stream", guarded(server_stream_make_delete_handler()));
+
+    get("/localcode/engine", get_engine);
+}
