@@ -51,6 +51,10 @@ awaitable<Result<void>> respond(Exchange& exchange, Response response);
 /// Begins a streamed answer: always chunked (HTTP/1.0 clients: until close). The head is sent at once.
 awaitable<Result<void>> start(Exchange& exchange, ResponseHead head);
 
+/// As `start`, without waiting: the head is queued, and written as soon as the socket takes it. For a held stream that is
+/// committed by a timer while its handler waits elsewhere. cancelled, when the client is gone.
+Result<void> start_now(Exchange& exchange, ResponseHead head);
+
 /// Sends one piece, as one chunk, as soon as the socket takes it. Waits while more than `high_water` bytes are unsent.
 /// Errors: cancelled, when the client is gone or stalled.
 awaitable<Result<void>> send(Exchange& exchange, std::string_view bytes);
