@@ -1,0 +1,45 @@
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include "shell/net/http_client.hpp"
+
+namespace lc::net {
+
+Result<Target> parse_url(std::string_view url) {
+    const auto bad = [url](std::string_view why) {
+        return fail(Errc::bad_request, "\"" + std::string(url) + "\" is not a usable URL: " + std::string(why));
+    };
+    Target target;
+    constexpr std::string_view unix_scheme = "unix:";
+    if (url.starts_with(unix_scheme)) {
+        std::string_view path = url.substr(unix_scheme.size());
+        if (path.starts_with("//")) path.remove_prefix(2);
+        if (!path.starts_with('/')) return bad("unix: wants an absolute path, as in unix:/run/server.sock");
+        if (path.size() > 107) return bad("the path of a Unix socket has at most 107 bytes");
+        target.unix_path = path;
+        return target;
+    }
+    const auto parsed = boost::urls::parse_uri(url);
+    if (!parsed) return bad("it should look like http://host:port/path, https://host/path or unix:/path");
+    const boost::urls::url_view view = *parsed;
+    const auto scheme = view.scheme_id();
+    if (scheme != boost::urls::scheme::http && scheme != boost::urls::scheme::https) {
+        return bad("its scheme must be http, https or unix");
+    }
+    if (view.has_userinfo()) return bad("it must hold no user name or password; give the key in the configuration");
+    if (view.has_query() || view.has_fragment()) return bad("it must have no query and no fragment");
+    target.tls = scheme == boost::urls::scheme::https;
+    target.host = view.host_address();  // decoded, IPv6 without brackets
+    if (target.host.empty()) return bad("it has no host");
+    if (target.host.find_first_of(" \t\r\n/\\") != std::string::npos) return bad("its host has characters that no host has");
+    target.port = target.tls ? 443 : 80;
+    if (view.has_port()) {
+        if (view.port_number() == 0) return bad("its port must be from 1 to 65535");
+        target.port = view.port_number();
+    }
+    target.base_path = std::string(view.encoded_path());
+    while (target.base_path.ends_with('/')) target.base_path.pop_back();
+    return target;
+}
+
+}  // namespace lc::net
