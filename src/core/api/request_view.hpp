@@ -38,6 +38,7 @@ struct MessageView {
     std::size_t text_bytes = 0;        ///< of all text
     std::size_t media = 0;             ///< image, audio and file parts
     std::string tool_call_id;          ///< role tool: the call that it answers
+    std::vector<std::string> result_ids;  ///< role tool: ids of all calls that it answers (messages: one message, several)
     std::vector<std::string> calls;    ///< role assistant: names of the tools called
     std::vector<std::string> call_ids; ///< their ids, same order
 };
@@ -66,11 +67,14 @@ struct RequestView {
     bool return_progress = false;
     bool logprobs = false;
     std::string tool_choice;     ///< "auto" | "none" | "required" | "function:NAME" | "" (absent)
-    std::vector<MessageView> messages;  ///< a top-level `system` or `instructions` comes first, as role system
+    /// A top-level `system` or `instructions` comes first, as role system. Prompts of the dialects without messages
+    /// (`prompt`, `input`, `query`, `input_prefix`) are one message of role user. A user message of `messages` that holds
+    /// tool results has the role tool; items of `responses` that are calls have the role assistant.
+    std::vector<MessageView> messages;
     std::vector<ToolView> tools;
     std::optional<double> temperature, top_p;
     std::optional<std::int64_t> max_tokens;
-    std::size_t prompt_bytes = 0;       ///< of all text, tools included
+    std::size_t prompt_bytes = 0;       ///< of all that a template may render: text, reasoning, calls, results, tools
     std::size_t media = 0;
     std::string session_field;          ///< body `session_id` or `prompt_cache_key`
     Extensions extensions;
@@ -79,7 +83,8 @@ struct RequestView {
 
 /// Parses and validates `body` for `dialect`. Borrows nothing after it returns.
 /// Errors (bad_request): not JSON (with byte offset), not an object, deeper than `max_depth`, members of the wrong type
-/// (named). What a dialect does not know is not looked at. Of duplicate keys the last one counts (as in llama.cpp).
+/// (named), `messages` missing. What a dialect does not know is not looked at. Of duplicate keys the last one counts (as in
+/// llama.cpp); null reads as absent. Numbers of any size and halves of surrogate pairs are accepted: only splices go out.
 [[nodiscard]] Result<RequestView> parse_request(Dialect dialect, std::string_view body, std::size_t max_depth = 256);
 
 /// The last member of that key, or nullptr.

@@ -28,8 +28,13 @@ struct State {
     std::size_t max_frame = 32u << 20;
 };
 
-/// Appends the frames that `chunk` completes to `out`. Error: a frame over `max_frame` (upstream_error).
+/// Appends the frames that `chunk` completes to `out`. Error: a frame over `max_frame` (upstream_error); the frames before
+/// it are in `out`, the state is then of no further use. The raw texts of all frames plus `pending` are all bytes given.
 [[nodiscard]] Result<void> step(State& state, std::string_view chunk, std::vector<Frame>& out);
+
+/// To be called at the end of bytes: a stream with bare CR line ends has its last frame still held back, since an LF
+/// could have followed. Never makes a frame of an incomplete one.
+void finish(State& state, std::vector<Frame>& out);
 
 /// True when the stream ended between two frames.
 [[nodiscard]] bool at_frame_end(const State& state);
