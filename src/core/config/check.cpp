@@ -1,0 +1,203 @@
+#include "core/config/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/text.hpp"
+#include "core/access/host.hpp"
+#include "core/config/presets.hpp"
+
+namespace lc::config {
+
+namespace {
+
+using Problems = std::vector<Problem>;
+
+Position place(const std::vector<Position>& at, std::size_t i) { return i < at.size() ? at[i] : Position{}; }
+
+void report(Problems& out, const Position& at, std::string message) {
+    out.push_back({at.line, at.column, std::move(message)});
+}
+
+std::string quoted(std::string_view text) { return "'" + preview(text, 80) + "'"; }
+
+bool in(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
+bool alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+/// Names stand in file names, headers and "backend/model", so they are kept simple.
+bool simple_name(std::string_view name) {
+    return !name.empty() && name.size() <= 128 && alnum(name.front()) &&
+           std::ranges::all_of(name, [](char c) { return alnum(c) || in("._-+:@", c); });
+}
+
+constexpr std::string_view simple_name_rule =
+    " must begin with a letter or digit and hold only letters, digits and . _ - + : @";
+
+bool header_name(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) { return alnum(c) || in("!#$%&'*+-.^_`|~", c); });
+}
+
+/// "org/repo" or "org/repo:quant".
+bool hf_name(std::string_view name) {
+    const std::string_view repo = name.substr(0, name.find(':'));
+    const auto slash = repo.find('/');
+    const bool quant = repo.size() == name.size() || repo.size() + 1 < name.size();
+    return quant && slash != std::string_view::npos && slash > 0 && slash + 1 < repo.size() &&
+           std::ranges::all_of(name, [](char c) { return alnum(c) || in("._-/:", c); }) &&
+           std::ranges::count(repo, '/') == 1;
+}
+
+bool web_url(std::string_view url) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!url.starts_with(scheme)) continue;
+        const std::string_view rest = url.substr(scheme.size());
+        return !rest.empty() && rest.front() != '/' && rest.front() != ':' &&
+               rest.find_first_of(" \t\"<>\\^`{|}") == std::string_view::npos;
+    }
+    return url.starts_with("unix:/");
+}
+
+bool origin(std::string_view text) {
+    if (text == "*" || text == "null") return true;
+    const auto scheme = text.find("://");
+    return scheme != std::string_view::npos && scheme > 0 && scheme + 3 < text.size() &&
+           text.substr(scheme + 3).find('/') == std::string_view::npos;
+}
+
+void check_models(const Config& config, const Positions& at, Problems& out) {
+    std::map<std::string, std::string, std::less<>> taken;  // name -> what has it
+    for (std::size_t i = 0; i < config.models.size(); ++i) {
+        const Model& model = config.models[i];
+        const Position here = place(at.models, i);
+        if (here.broken) continue;
+        if (model.name.empty()) {
+            report(out, here, "a [[model]] needs a name");
+        } else if (!simple_name(model.name)) {
+            report(out, here, "model name " + quoted(model.name) + std::string(simple_name_rule));
+        } else if (const auto [it, fresh] = taken.try_emplace(model.name, "model " + quoted(model.name)); !fresh) {
+            report(out, here, "the name " + quoted(model.name) + " is already taken by " + it->second);
+        }
+        if (model.path.empty() && model.hf.empty()) {
+            report(out, here, "model " + quoted(model.name) + " needs path = \"FILE.gguf\" or hf = \"org/repo:quant\"");
+        } else if (!model.path.empty() && !model.hf.empty()) {
+            report(out, here, "model " + quoted(model.name) + " has both path and hf; give one of them");
+        } else if (!model.hf.empty() && !hf_name(model.hf)) {
+            report(out, here, "hf must look like \"org/repo:quant\", got " + quoted(model.hf));
+        }
+    }
+    for (std::size_t i = 0; i < config.models.size(); ++i) {
+        for (const std::string& alias : config.models[i].aliases) {
+            const Position here = place(at.models, i);
+            if (alias.empty()) {
+                report(out, here, "an alias of model " + quoted(config.models[i].name) + " is empty");
+            } else if (const auto [it, fresh] =
+                           taken.try_emplace(alias, "an alias of model " + quoted(config.models[i].name));
+                       !fresh) {
+                report(out, here, "the alias " + quoted(alias) + " is already taken by " + it->second);
+            }
+        }
+    }
+}
+
+void check_headers(const Backend& backend, const Position& here, Problems& out) {
+    static constexpr std::array<std::string_view, 6> ours = {"host",       "content-length",    "connection",
+                                                             "keep-alive", "transfer-encoding", "upgrade"};
+    for (const auto& [name, value] : backend.headers) {
+        if (!header_name(name)) {
+            report(out, here, quoted(name) + " is not a header name");
+        } else if (std::ranges::find(ours, to_lower(name)) != ours.end()) {
+            report(out, here, "the header " + quoted(name) + " is set by LocalCode itself");
+        }
+    }
+}
+
+void check_backends(const Config& config, const Positions& at, Problems& out) {
+    std::vector<std::string_view> seen;
+    for (std::size_t i = 0; i < config.backends.size(); ++i) {
+        const Backend& backend = config.backends[i];
+        const Position here = place(at.backends, i);
+        if (here.broken) continue;
+        if (backend.name.empty()) {
+            report(out, here, "a [[backend]] needs a name");
+        } else if (!simple_name(backend.name)) {
+            report(out, here, "backend name " + quoted(backend.name) + std::string(simple_name_rule));
+        } else if (std::ranges::find(seen, backend.name) != seen.end()) {
+            report(out, here, "two backends have the name " + quoted(backend.name));
+        }
+        seen.push_back(backend.name);
+        if (backend.preset.empty() && backend.url.empty()) {
+            report(out, here, "backend " + quoted(backend.name) + " needs url = \"https://...\" or a preset");
+        }
+        if (!backend.preset.empty() && find_preset(backend.preset) == nullptr) {
+            std::string message = "there is no preset " + quoted(backend.preset) + "; known:";
+            for (const auto name : preset_names()) message += " " + std::string(name);
+            report(out, here, std::move(message));
+        }
+        if (!backend.url.empty() && !web_url(backend.url)) {
+            report(out, here, "url must begin with http:// or https:// and name a host, got " + quoted(backend.url));
+        }
+        check_headers(backend, here, out);
+    }
+}
+
+void check_keys(const Config& config, const Positions& at, Problems& out) {
+    std::vector<std::string_view> seen;
+    for (std::size_t i = 0; i < config.auth.keys.size(); ++i) {
+        const Key& key = config.auth.keys[i];
+        const Position here = place(at.keys, i);
+        if (here.broken) continue;
+        if (key.name.empty()) report(out, here, "each of [[auth.keys]] needs a name");
+        if (key.key.empty()) report(out, here, "the key of " + quoted(key.name) + " is empty");
+        if (!key.name.empty() && std::ranges::find(seen, key.name) != seen.end()) {
+            report(out, here, "two of [[auth.keys]] have the name " + quoted(key.name));
+        }
+        seen.push_back(key.name);
+    }
+}
+
+bool known_model(const Config& config, std::string_view name) {
+    return std::ranges::any_of(config.models, [&](const Model& m) {
+        return m.name == name || std::ranges::find(m.aliases, name) != m.aliases.end();
+    });
+}
+
+}  // namespace
+
+void check_tables(const Config& config, const Positions& at, Problems& out) {
+    const Tls& tls = config.server.tls;
+    if (!at.tls.broken && tls.certificate.empty() != tls.key.empty()) {
+        report(out, at.tls, "[server.tls] needs both certificate and key");
+    }
+    for (const std::string& text : config.server.cors_origins) {
+        if (!origin(text)) {
+            report(out, {}, "cors_origins: " + quoted(text) + " is not an origin such as https://chat.example or \"*\"");
+        }
+    }
+    if (config.server.host.empty()) report(out, {}, "server.host is empty; use \"127.0.0.1\", \"0.0.0.0\" or \"::\"");
+    check_keys(config, at, out);
+    check_models(config, at, out);
+    check_backends(config, at, out);
+}
+
+void check_whole(const Config& config, Problems& out) {
+    if (!access::loopback(config.server.host) && config.auth.keys.empty()) {
+        report(out, {}, "listening on " + quoted(config.server.host) +
+                            ", beyond loopback, needs an API key: add [[auth.keys]] to the config file, or start with "
+                            "--api-key env:NAME");
+    }
+    // sun_path of a Unix socket has 108 bytes, one of them for the final NUL.
+    if (config.server.unix_socket.size() > 107) {
+        report(out, {}, "server.unix_socket is longer than the 107 bytes a socket's path may have");
+    }
+    for (const std::string& name : config.server.preload) {
+        if (known_model(config, name)) continue;
+        std::vector<std::string_view> names;
+        for (const Model& model : config.models) names.push_back(model.name);
+        std::string message = "server.preload names " + quoted(name) + ", which is no [[model]]";
+        if (const auto near = nearest(name, names); !near.empty()) message += "; did you mean " + quoted(near) + "?";
+        report(out, {}, std::move(message));
+    }
+}
+
+}  // namespace lc::config

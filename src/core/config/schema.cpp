@@ -1,0 +1,184 @@
+// Over 250 lines of tables by nature: every key with its range and its documentation stands once, here.
+#include "core/config/schema.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/config/presets.hpp"
+
+namespace lc::config {
+
+namespace {
+
+constexpr std::int64_t hour_ms = 3'600'000;
+constexpr std::int64_t max_tokens = std::int64_t{1} << 26;
+
+constexpr std::string_view levels[] = {"error", "warn", "info", "debug"};
+constexpr std::string_view formats[] = {"text", "json"};
+constexpr std::string_view flash[] = {"on", "off", "auto"};
+constexpr std::string_view cache_types[] = {"f32",  "f16",  "bf16",   "q8_0", "q5_1",
+                                            "q5_0", "q4_1", "iq4_nl", "q4_0"};
+
+constexpr Entry<Server> server[] = {
+    {"host", &Server::host,
+     "Address to listen on. Beyond loopback (\"0.0.0.0\", \"::\", a network address) at least one\n"
+     "key in [[auth.keys]] is required.",
+     ""},
+    {"port", &Server::port, "TCP port; 0 takes any free one.", "", 0, 65535},
+    {"unix_socket", &Server::unix_socket, "A further listener for clients on a Unix socket (mode 0600).",
+     "\"/run/user/1000/localcode-clients.sock\"", 0, 0, {}, Anchor::always},
+    {"model", &Server::model,
+     "Model of requests that name none. Default: the first [[model]], else the first backend's first\n"
+     "model, else \"glm-4.7\".",
+     "\"coder\""},
+    {"preload", &Server::preload, "Models to start at once rather than with their first request.", "[\"coder\"]"},
+    {"engine", &Server::engine,
+     "Engine program. Default: the localcode-engine that was installed with LocalCode. A stock\n"
+     "llama-server works too; what it lacks is reported.",
+     "\"/usr/local/bin/llama-server\"", 0, 0, {}, Anchor::if_slash},
+    {"header_hold_ms", &Server::header_hold_ms,
+     "How long the head of a streamed answer waits for the first byte or a definite error, before it\n"
+     "is sent and pings begin.",
+     "", 0, 60'000},
+    {"cors_origins", &Server::cors_origins,
+     "Web pages that may call the API from a browser: origins such as \"https://chat.example\", or \"*\".\n"
+     "None by default, other ports of localhost included.",
+     "[\"https://chat.example\"]"},
+    {"allowed_hosts", &Server::allowed_hosts,
+     "Further names that clients may use for this server (\"box.lan\", \"*.example.com\"). Loopback names\n"
+     "and the listening address always work; others are refused, against DNS rebinding.",
+     "[\"box.lan\"]"},
+    {"drain_ms", &Server::drain_ms, "How long running requests may go on after SIGTERM.", "", 0, hour_ms},
+};
+
+constexpr Entry<Tls> tls[] = {
+    {"certificate", &Tls::certificate, "Certificate chain (PEM).", "\"server.pem\"", 0, 0, {}, Anchor::always},
+    {"key", &Tls::key, "Its private key (PEM).", "\"server-key.pem\"", 0, 0, {}, Anchor::always},
+};
+
+constexpr Entry<Limits> limits[] = {
+    {"max_header_bytes", &Limits::max_header_bytes, "Head of a request; more is 431.", "", 1 << 10, 1 << 20},
+    {"max_body_bytes", &Limits::max_body_bytes, "Body of a request, after decompression too; more is 413.", "", 1 << 10,
+     std::int64_t{1} << 32},
+    {"max_json_depth", &Limits::max_json_depth, "Nesting of a JSON body.", "", 8, 1024},
+    {"max_connections", &Limits::max_connections, "Open connections; further ones get 503.", "", 1, 100'000},
+    {"request_time_ms", &Limits::request_time_ms, "Time to send head and body.", "", 100, hour_ms},
+    {"idle_time_ms", &Limits::idle_time_ms, "Time between two requests of one connection.", "", 100, hour_ms},
+    {"write_stall_ms", &Limits::write_stall_ms, "A client that takes no byte for so long is gone.", "", 100, hour_ms},
+};
+
+constexpr Entry<Auth> auth[] = {
+    {"admin_key", &Auth::admin_key,
+     "Key of the admin API (/localcode/v1/...) over TCP. Without one it is served on the admin socket\n"
+     "only, which needs no key and which only you can open.",
+     "\"env:LOCALCODE_ADMIN_KEY\""},
+};
+
+constexpr Entry<Key> auth_keys_[] = {
+    {"name", &Key::name, "Name of the key's holder, for the log.", "\"alice\""},
+    {"key", &Key::key, "The key: \"env:NAME\", \"file:PATH\", or the text itself.", "\"env:LOCALCODE_KEY_ALICE\"", 0, 0,
+     {}, Anchor::always},
+};
+
+constexpr Entry<Log> log_[] = {
+    {"level", &Log::level, "error, warn, info or debug (debug prints answers chunk by chunk).", "", 0, 0, levels},
+    {"format", &Log::format, "text for people, json for one JSON object a line.", "", 0, 0, formats},
+    {"requests", &Log::requests, "Print each request and answer on the console.", ""},
+    {"bodies", &Log::bodies, "Keep full request and response bodies in requests.db, not only previews.", ""},
+    {"retention_days", &Log::retention_days, "Age at which requests are removed from requests.db.", "", 1, 3650},
+    {"max_bytes", &Log::max_bytes, "Size at which the oldest requests are removed from requests.db.", "", 1 << 20,
+     std::int64_t{1} << 40},
+};
+
+constexpr Entry<Model> model[] = {
+    {"name", &Model::name, "Name that clients use. Required.", "\"coder\""},
+    {"path", &Model::path, "The GGUF file. Either this or hf.", "\"/models/coder-q4_k_m.gguf\"", 0, 0, {},
+     Anchor::always},
+    {"hf", &Model::hf, "Or a model on Hugging Face: \"org/repo:quant\".", "\"ggml-org/Qwen3-0.6B-GGUF:Q4_0\""},
+    {"aliases", &Model::aliases, "Further names.", "[\"gpt-4o\", \"default\"]"},
+    {"context", &Model::context,
+     "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.", "32768", 0, max_tokens},
+    {"slots", &Model::slots, "Requests answered at the same time, each with a context of its own.", "2", 1, 256},
+    {"chat_template", &Model::chat_template,
+     "Jinja chat template: a file, or the name of one that ships with llama.cpp. Default: the model's own.",
+     "\"/templates/coder.jinja\"", 0, 0, {}, Anchor::if_slash},
+    {"gpu_layers", &Model::gpu_layers, "Layers on the GPU; -1 leaves it to llama.cpp.", "-1", -1, 10'000},
+    {"threads", &Model::threads, "CPU threads; 0 shares the cores between the engines.", "0", 0, 1024},
+    {"cache_type_k", &Model::cache_type_k, "Number format of the KV cache. Default: llama.cpp's (f16).", "\"q8_0\"", 0,
+     0, cache_types},
+    {"cache_type_v", &Model::cache_type_v, "", "\"q8_0\"", 0, 0, cache_types},
+    {"flash_attention", &Model::flash_attention, "on, off or auto.", "\"on\"", 0, 0, flash},
+    {"args", &Model::args, "Further arguments for the engine; they come last and win.", "[\"--no-mmap\"]"},
+    {"engine", &Model::engine, "Engine program of this model; overrides server.engine.", "\"/usr/bin/llama-server\"", 0,
+     0, {}, Anchor::if_slash},
+    {"load_timeout_s", &Model::load_timeout_s, "Time for loading the model.", "600", 1, 86'400},
+};
+
+constexpr Entry<Backend> backend[] = {
+    {"name", &Backend::name, "Name in \"backend/model\" and in the log. Required.", "\"cloud\""},
+    {"preset", &Backend::preset,
+     "A server that LocalCode knows: \"zai\" is the GLM-4.7 coding API, key from ZAI_API_KEY.\n"
+     "Fills what is not given below. Either this or url.",
+     "\"zai\""},
+    {"url", &Backend::url, "Base URL, with /v1 where the server has it.", "\"https://llm.example/v1\""},
+    {"key", &Backend::key, "Sent as bearer token: \"env:NAME\", \"file:PATH\", or the text itself.",
+     "\"env:CLOUD_API_KEY\"", 0, 0, {}, Anchor::always},
+    {"models", &Backend::models,
+     "Names that it serves; the first is its default. Default: the server is asked (GET /models).", "[\"glm-4.7\"]"},
+    {"ca_file", &Backend::ca_file, "Certificate authority to trust instead of the system's (PEM).", "\"ca.pem\"", 0, 0,
+     {}, Anchor::always},
+    {"connect_timeout_ms", &Backend::connect_timeout_ms, "Time for connecting, TLS included.", "10000", 10, hour_ms},
+    {"first_byte_timeout_ms", &Backend::first_byte_timeout_ms, "Time until the answer begins.", "300000", 10,
+     24 * hour_ms},
+    {"silence_timeout_ms", &Backend::silence_timeout_ms, "Time between two pieces of the answer.", "120000", 10,
+     24 * hour_ms},
+    {"headers", &Backend::headers, "Headers added to each request.", "{ X-Team = \"tools\" }"},
+    {"context", &Backend::context, "Context size to report to clients; 0: unknown.", "131072", 0, max_tokens},
+};
+
+struct Later {
+    std::string_view section, name;
+};
+// From the plan of config tables; an entry leaves this list when its feature arrives.
+constexpr Later later[] = {
+    {"", "kv"},
+    {"", "queue"},
+    {"", "tools"},
+    {"", "grammar"},
+    {"", "prefix"},
+    {"", "search"},
+    {"", "route"},
+    {"server", "progress"},
+    {"server", "memory_budget"},
+    {"auth", "namespaces"},
+    {"model", "roles"},
+    {"model", "sampling"},
+    {"model", "thinking"},
+    {"model", "n_cpu_moe"},
+    {"model", "tensor_split"},
+    {"model", "speculative"},
+    {"model", "control_vectors"},
+    {"model", "lora"},
+    {"model", "grammar"},
+    {"model", "ttl"},
+    {"model", "pin"},
+    {"model", "group"},
+};
+
+}  // namespace
+
+Entries<Server> server_keys() { return server; }
+Entries<Tls> tls_keys() { return tls; }
+Entries<Limits> limits_keys() { return limits; }
+Entries<Auth> auth_keys() { return auth; }
+Entries<Key> auth_key_keys() { return auth_keys_; }
+Entries<Log> log_keys() { return log_; }
+Entries<Model> model_keys() { return model; }
+Entries<Backend> backend_keys() { return backend; }
+
+bool planned(std::string_view section, std::string_view name) {
+    return std::any_of(std::begin(later), std::end(later),
+                       [&](const Later& l) { return l.section == section && l.name == name; });
+}
+
+}  // namespace lc::config
