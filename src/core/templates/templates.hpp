@@ -23,6 +23,12 @@ enum class Family : std::uint8_t { chatml, llama3, llama2, mistral, gemma, phi, 
 /// empty when there is none.
 [[nodiscard]] std::string_view tool_template_of(Family family);
 
+/// A template text of our own for a family for which llama.cpp ships none with tools; empty: there is none.
+[[nodiscard]] std::string_view builtin_tool_template(Family family);
+
+/// What llama.cpp renders when a model brings no template at all: plain ChatML.
+[[nodiscard]] std::string_view fallback_template();
+
 /// `own` for requests without tools, byte for byte as before; `with_tools` for those with tools.
 [[nodiscard]] std::string compose(std::string_view own, std::string_view with_tools);
 
