@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine_features.h"
+#include "hooks.h"
 
 namespace {
 using Handler = server_http_context::handler_t;
@@ -50,9 +51,18 @@ server_http_res_ptr get_engine(const server_http_req&) {
                                   {"features", features}});
     return res;
 }
+
+server_http_res_ptr get_stats(const EngineStats& stats) {
+    auto res = std::make_unique<server_http_res>();
+    res->data = safe_json_to_str({{"decodes", stats.decodes.load()},
+                                  {"decodes_aborted", stats.decodes_aborted.load()},
+                                  {"prefill_tokens_per_second", stats.prefill_tokens_per_ms.load() * 1000.0},
+                                  {"prefill_step", stats.prefill_step.load()}});
+    return res;
+}
 }  // namespace
 
-void register_routes(const server_http_context& http, const server_routes& routes) {
+void register_routes(const server_http_context& http, const server_routes& routes, std::shared_ptr<const EngineStats> stats) {
     const auto get = [&](const char* path, const Handler& h) { http.get(path, guarded(h)); };
     const auto post = [&](const char* path, const Handler& h) { http.post(path, guarded(h)); };
 
@@ -106,4 +116,5 @@ void register_routes(const server_http_context& http, const server_routes& route
     http.del("/v1/stream", guarded(server_stream_make_delete_handler()));
 
     get("/localcode/engine", get_engine);
+    get("/localcode/stats", [stats = std::move(stats)](const server_http_req&) { return get_stats(*stats); });
 }

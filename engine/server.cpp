@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "hooks.h"
 #include "process_guard.h"
 #include "routes.h"
 
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -76,13 +78,15 @@ int run_server(common_params& params, int parent) {
     static std::atomic<Phase> phase{Phase::loading};
     static std::atomic<server_context*> serving{nullptr};
 
+    const auto stats = std::make_shared<EngineStats>();
     server_context context;
+    context.set_hooks(make_hooks(stats));
     server_routes routes(params, context);
     server_http_context http;
     if (!http.init(params)) {
         return fail("cannot set up the HTTP server");
     }
-    register_routes(http, routes);
+    register_routes(http, routes, stats);
 
     // Before the model is loaded, so that /health answers "loading".
     if (!http.start()) {
@@ -97,7 +101,7 @@ int run_server(common_params& params, int parent) {
     guard.last_words = [sockets] { remove_files(sockets); };
     guard.on_stop = [sockets](StopReason) {
         if (auto expected = Phase::serving; phase.compare_exchange_strong(expected, Phase::stopping)) {
-            serving.load()->terminate();
+            serving.load()->shut_down("the engine is stopping");
         } else if (expected == Phase::loading) {
             // Nothing runs yet that could lose anything, and loading cannot be interrupted.
             remove_files(sockets);
@@ -114,7 +118,7 @@ int run_server(common_params& params, int parent) {
     };
 
     if (!context.load_model(params)) {
-        context.terminate();
+        context.shut_down("the model could not be loaded");
         close_http();
         llama_backend_free();
         return fail("cannot load the model " + params.model.path);
