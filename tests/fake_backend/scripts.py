@@ -131,7 +131,21 @@ async def normal(c, request):
 async def slow(c, request, seconds="2"):
     """Nothing at all for a while, then a normal answer."""
     await c.sleep(float(seconds))
-    await normal(c, request)
+    await (messages if request.target.endswith("/messages") else normal)(c, request)
+
+
+@script
+async def fail_late(c, request, seconds="2.5"):
+    """Nothing for longer than the gateway holds its head, then an end without a byte."""
+    await c.sleep(float(seconds))
+    c.cut()
+
+
+@script
+async def refuse_late(c, request, wording="llama"):
+    """Nothing for longer than the gateway holds its head, then a refusal: an overflow, or a status (three digits)."""
+    await c.sleep(2.5)
+    await (status if wording.isdigit() else overflow)(c, request, wording)
 
 
 @script
@@ -386,6 +400,18 @@ async def bytewise(c, request):
 async def huge(c, request, size="2000000"):
     """One frame of many bytes."""
     await text_answer(c, request, ["x" * int(size)])
+
+
+@script
+async def flood(c, request, size="20000000"):
+    """Very many frames as fast as they are taken."""
+    await c.sse()
+    frame = json.dumps(chunk(request, {"content": "y" * 4000})).encode()
+    for _ in range(int(size) // len(frame)):
+        await c.event(frame)
+    await c.event(chunk(request, {}, "stop"))
+    await c.event(b"[DONE]")
+    await c.end()
 
 
 @script
