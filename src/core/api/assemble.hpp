@@ -13,11 +13,11 @@ namespace lc::api {
 /// Which dialects `assemble` can do.
 [[nodiscard]] bool can_assemble(Dialect dialect);
 
-/// Collects chat or (text) completions chunks: several choices, tool calls, reasoning, logprobs, usage, timings; members
-/// that it does not know are kept, the last one wins. Not for other dialects.
+/// Collects chat or (text) completions chunks, also llama.cpp's own: several choices, tool calls, reasoning, logprobs,
+/// usage, timings; members that it does not know are kept, the last one wins. Not for other dialects.
 struct Assembly {
     Dialect dialect = Dialect::chat;
-    struct Impl;  ///< Boost.JSON document under construction
+    struct Impl;  ///< pieces of the original JSON text: numbers and escapes come out as they went in
     Assembly(Dialect dialect);
     ~Assembly();
     Assembly(Assembly&&) noexcept;
@@ -26,8 +26,8 @@ struct Assembly {
 };
 void add(Assembly& assembly, const sse::Frame& frame);
 
-/// The body of the answer that the engine would have sent without `stream`. Error when no finish reason was seen, or when
-/// the stream held an error.
+/// The body of the answer that the engine would have sent without `stream`; usage is taken from the timings when the
+/// stream had none. Error when no finish reason was seen, or when the stream held an error.
 [[nodiscard]] Result<std::string> finish(Assembly& assembly);
 
 }  // namespace lc::api
