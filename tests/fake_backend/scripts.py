@@ -287,6 +287,17 @@ async def opencode_overflow(c, request, when="before"):
 
 
 @script
+async def opencode_cut_once(c, request):
+    """The first main request's stream is cut; the next one is whole."""
+    backend = c.backend
+    if body_of(request).get("tools") and not getattr(backend, "cut_once", False):
+        backend.cut_once = True
+        await cut_stream(c, request)
+        return
+    await text_answer(c, request, ["The whole", " answer."])
+
+
+@script
 async def glm(c, request):
     """GLM-4.7's coding API: reasoning first, then text or a streamed tool call; usage with cached tokens in the last chunk."""
     body = body_of(request)
