@@ -43,7 +43,8 @@ TEST(Keys, OnlyHealthIsOpen) {
     EXPECT_FALSE(needs_key("/health"));
     EXPECT_FALSE(needs_key("/v1/health"));
     EXPECT_FALSE(needs_key("/v1/health/"));
-    for (const char* path : {"/", "/healthz", "/health/x", "/v1/models", "/metrics", "/version", "/localcode/v1/status"}) {
+    for (const char* path :
+         {"/", "/healthz", "/health/x", "/v1/models", "/metrics", "/version", "/localcode/v1/status"}) {
         SCOPED_TRACE(path);
         EXPECT_TRUE(needs_key(path));
     }

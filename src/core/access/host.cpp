@@ -18,7 +18,9 @@ std::string_view without_brackets(std::string_view host) {
     return host;
 }
 
-std::string_view without_zone(std::string_view host) { return host.substr(0, host.find('%')); }
+std::string_view without_zone(std::string_view host) {
+    return host.substr(0, host.find('%'));
+}
 
 // inet_pton only reads text; it neither resolves names nor touches the network.
 std::optional<in_addr> ipv4(std::string_view text) {
@@ -106,7 +108,9 @@ bool loopback(std::string_view host) {
     return IN6_IS_ADDR_V4MAPPED(&*v6) && v6->s6_addr[12] == 127;
 }
 
-bool ip_address(std::string_view host) { return ipv4(host).has_value() || ipv6(host).has_value(); }
+bool ip_address(std::string_view host) {
+    return ipv4(host).has_value() || ipv6(host).has_value();
+}
 
 bool host_allowed(std::optional<std::string_view> host, int http_version, std::string_view listen_host,
                   std::span<const std::string> allowed) {

@@ -21,7 +21,9 @@ std::string_view bearer(std::string_view authorization) {
 
 }  // namespace
 
-KeyDigest make_key(std::string name, std::string_view key) { return {std::move(name), sha256(key)}; }
+KeyDigest make_key(std::string name, std::string_view key) {
+    return {std::move(name), sha256(key)};
+}
 
 Decision authorise(const Credentials& credentials, std::span<const KeyDigest> keys) {
     if (keys.empty()) return {Verdict::open, 0};

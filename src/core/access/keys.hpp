@@ -42,7 +42,9 @@ struct Decision {
 /// Pure. Compares with every key in constant time, so that neither the key nor its place can be found by timing.
 [[nodiscard]] Decision authorise(const Credentials& credentials, std::span<const KeyDigest> keys);
 
-[[nodiscard]] constexpr bool allowed(Verdict verdict) { return verdict == Verdict::open || verdict == Verdict::granted; }
+[[nodiscard]] constexpr bool allowed(Verdict verdict) {
+    return verdict == Verdict::open || verdict == Verdict::granted;
+}
 
 /// Whether a path (without query) asks for a key when keys are configured. Only the health checks do not.
 [[nodiscard]] bool needs_key(std::string_view path);

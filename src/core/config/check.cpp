@@ -14,16 +14,24 @@ namespace {
 
 using Problems = std::vector<Problem>;
 
-Position place(const std::vector<Position>& at, std::size_t i) { return i < at.size() ? at[i] : Position{}; }
+Position place(const std::vector<Position>& at, std::size_t i) {
+    return i < at.size() ? at[i] : Position{};
+}
 
 void report(Problems& out, const Position& at, std::string message) {
     out.push_back({at.line, at.column, std::move(message)});
 }
 
-std::string quoted(std::string_view text) { return "'" + preview(text, 80) + "'"; }
+std::string quoted(std::string_view text) {
+    return "'" + preview(text, 80) + "'";
+}
 
-bool in(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
-bool alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+bool in(std::string_view set, char c) {
+    return set.find(c) != std::string_view::npos;
+}
+bool alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 /// Names stand in file names, headers and "backend/model", so they are kept simple.
 bool simple_name(std::string_view name) {
@@ -171,7 +179,8 @@ void check_tables(const Config& config, const Positions& at, Problems& out) {
     }
     for (const std::string& text : config.server.cors_origins) {
         if (!origin(text)) {
-            report(out, {}, "cors_origins: " + quoted(text) + " is not an origin such as https://chat.example or \"*\"");
+            report(out, {},
+                   "cors_origins: " + quoted(text) + " is not an origin such as https://chat.example or \"*\"");
         }
     }
     if (config.server.host.empty()) report(out, {}, "server.host is empty; use \"127.0.0.1\", \"0.0.0.0\" or \"::\"");
@@ -182,9 +191,10 @@ void check_tables(const Config& config, const Positions& at, Problems& out) {
 
 void check_whole(const Config& config, Problems& out) {
     if (!access::loopback(config.server.host) && config.auth.keys.empty()) {
-        report(out, {}, "listening on " + quoted(config.server.host) +
-                            ", beyond loopback, needs an API key: add [[auth.keys]] to the config file, or start with "
-                            "--api-key env:NAME");
+        report(out, {},
+               "listening on " + quoted(config.server.host) +
+                   ", beyond loopback, needs an API key: add [[auth.keys]] to the config file, or start with "
+                   "--api-key env:NAME");
     }
     // sun_path of a Unix socket has 108 bytes, one of them for the final NUL.
     if (config.server.unix_socket.size() > 107) {

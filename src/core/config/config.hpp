@@ -36,16 +36,16 @@ struct Limits {
 struct Server {
     std::string host = "127.0.0.1";
     std::uint16_t port = 4242;
-    std::string unix_socket;             ///< further listener for clients
-    Tls tls;                             ///< for the TCP listener
+    std::string unix_socket;  ///< further listener for clients
+    Tls tls;                  ///< for the TCP listener
     std::int64_t header_hold_ms = 1'000;
     Limits limits;
-    std::string engine;                  ///< path of an engine program; empty: the installed localcode-engine
-    std::vector<std::string> preload;    ///< models to start at once
-    std::string model;                   ///< default model of requests that name none
+    std::string engine;                      ///< path of an engine program; empty: the installed localcode-engine
+    std::vector<std::string> preload;        ///< models to start at once
+    std::string model;                       ///< default model of requests that name none
     std::vector<std::string> cors_origins;   ///< CORS is off when empty
     std::vector<std::string> allowed_hosts;  ///< further Host names to accept (DNS rebinding guard)
-    std::int64_t drain_ms = 10'000;      ///< how long running requests may go on after SIGTERM
+    std::int64_t drain_ms = 10'000;          ///< how long running requests may go on after SIGTERM
     bool operator==(const Server&) const = default;
 };
 
@@ -62,10 +62,10 @@ struct Auth {
 };
 
 struct Log {
-    std::string level = "info";    ///< error | warn | info | debug
-    std::string format = "text";   ///< text | json
-    bool requests = true;          ///< pretty request log on the console
-    bool bodies = false;           ///< keep full bodies in requests.db
+    std::string level = "info";   ///< error | warn | info | debug
+    std::string format = "text";  ///< text | json
+    bool requests = true;         ///< pretty request log on the console
+    bool bodies = false;          ///< keep full bodies in requests.db
     std::int64_t retention_days = 30;
     std::int64_t max_bytes = 256 << 20;  ///< of requests.db
     bool operator==(const Log&) const = default;
@@ -74,18 +74,18 @@ struct Log {
 /// [[model]]: served by an engine of our own.
 struct Model {
     std::string name;
-    std::string path;                  ///< GGUF file
-    std::string hf;                    ///< or "org/repo:quant"
+    std::string path;  ///< GGUF file
+    std::string hf;    ///< or "org/repo:quant"
     std::vector<std::string> aliases;
-    std::int64_t context = 0;          ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
+    std::int64_t context = 0;  ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
     std::int64_t slots = 2;
-    std::string chat_template;         ///< file, or name of one that ships with llama.cpp; empty: the model's own
-    std::int64_t gpu_layers = -1;      ///< -1: llama.cpp decides
-    std::int64_t threads = 0;          ///< 0: the cores are shared between engines
+    std::string chat_template;     ///< file, or name of one that ships with llama.cpp; empty: the model's own
+    std::int64_t gpu_layers = -1;  ///< -1: llama.cpp decides
+    std::int64_t threads = 0;      ///< 0: the cores are shared between engines
     std::string cache_type_k, cache_type_v;
     std::string flash_attention = "on";  ///< on | off | auto
-    std::vector<std::string> args;     ///< passed through to the engine
-    std::string engine;                ///< overrides server.engine
+    std::vector<std::string> args;       ///< passed through to the engine
+    std::string engine;                  ///< overrides server.engine
     std::int64_t load_timeout_s = 600;
     bool operator==(const Model&) const = default;
 };
@@ -93,16 +93,16 @@ struct Model {
 /// [[backend]]: an OpenAI-compatible server.
 struct Backend {
     std::string name;
-    std::string preset;                ///< "zai" (GLM-4.7 coding API), "openai" style without preset
-    std::string url;                   ///< base URL, with /v1 where the server has it
+    std::string preset;  ///< "zai" (GLM-4.7 coding API), "openai" style without preset
+    std::string url;     ///< base URL, with /v1 where the server has it
     Secret key;
-    std::vector<std::string> models;   ///< names it serves; the first is its default. Empty: asked with GET /models
-    std::string ca_file;               ///< own CA (PEM)
+    std::vector<std::string> models;  ///< names it serves; the first is its default. Empty: asked with GET /models
+    std::string ca_file;              ///< own CA (PEM)
     std::int64_t connect_timeout_ms = 10'000;
     std::int64_t first_byte_timeout_ms = 300'000;
     std::int64_t silence_timeout_ms = 120'000;
     std::map<std::string, std::string> headers;  ///< added to each request
-    std::int64_t context = 0;          ///< context size to report; 0: unknown
+    std::int64_t context = 0;                    ///< context size to report; 0: unknown
     bool operator==(const Backend&) const = default;
 };
 

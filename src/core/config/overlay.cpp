@@ -27,7 +27,8 @@ void set_level(Config& config, const std::string& level, std::string_view from, 
     if (std::ranges::find(levels, level) != levels.end()) {
         config.log.level = level;
     } else {
-        out.push_back({0, 0, std::string(from) + " must be error, warn, info or debug, got '" + preview(level, 40) + "'"});
+        out.push_back(
+            {0, 0, std::string(from) + " must be error, warn, info or debug, got '" + preview(level, 40) + "'"});
     }
 }
 
@@ -44,8 +45,7 @@ void from_environment(Config& config, const Environment& environment, std::vecto
             out.push_back({0, 0, "LOCALCODE_PORT must be from 0 to 65535, got '" + preview(*port, 40) + "'"});
         }
     }
-    const bool has_zai =
-        std::ranges::any_of(config.backends, [](const Backend& b) { return b.preset == zai_preset; });
+    const bool has_zai = std::ranges::any_of(config.backends, [](const Backend& b) { return b.preset == zai_preset; });
     const bool name_taken = std::ranges::any_of(config.backends, [](const Backend& b) { return b.name == zai_preset; });
     if (variable(environment, zai_key_variable) && !has_zai && !name_taken) {
         Backend backend;
@@ -132,7 +132,8 @@ void upstream(Config& config, const CliOptions& options, std::vector<Problem>& o
     if (options.upstream_key) {
         backend.key.spec = *options.upstream_key;
         if (!indirect(backend.key.spec)) {
-            out.push_back({0, 0, "--upstream-key takes env:NAME or file:PATH, since command lines can be read by others"});
+            out.push_back(
+                {0, 0, "--upstream-key takes env:NAME or file:PATH, since command lines can be read by others"});
         }
     }
     std::erase_if(config.backends, [&](const Backend& b) { return b.name == backend.name; });
@@ -195,7 +196,7 @@ template <class T>
 void anchor_all(T& table, Entries<T> keys, std::string_view folder, std::string_view home) {
     for (const auto& entry : keys) {
         if (const auto* text = std::get_if<std::string T::*>(&entry.member)) {
-            table.**text = anchor(std::move(table.**text), entry.anchor, folder, home);
+            table.** text = anchor(std::move(table.**text), entry.anchor, folder, home);
         } else if (const auto* secret = std::get_if<Secret T::*>(&entry.member)) {
             std::string& spec = (table.**secret).spec;
             if (spec.starts_with("file:")) spec = "file:" + anchor(spec.substr(5), Anchor::always, folder, home);
@@ -205,7 +206,9 @@ void anchor_all(T& table, Entries<T> keys, std::string_view folder, std::string_
 
 }  // namespace
 
-std::span<const std::string_view> environment_names() { return names; }
+std::span<const std::string_view> environment_names() {
+    return names;
+}
 
 Overlaid overlay(Config config, const CliOptions& options, const Environment& environment) {
     Overlaid out{std::move(config), {}};

@@ -19,12 +19,12 @@ struct CliOptions {
     std::string config_file;  ///< --config
     std::string state_dir;    ///< --state-dir
 
-    std::vector<std::string> models;  ///< --model FILE.gguf, each a local model; the first is the default
-    std::vector<std::string> hf;      ///< --hf org/repo:quant, likewise
-    std::optional<std::string> upstream;        ///< --upstream URL
-    std::optional<std::string> upstream_key;    ///< --upstream-key env:NAME | file:PATH
-    std::vector<std::string> upstream_models;   ///< --upstream-model NAME
-    std::optional<std::string> default_model;   ///< --default-model
+    std::vector<std::string> models;           ///< --model FILE.gguf, each a local model; the first is the default
+    std::vector<std::string> hf;               ///< --hf org/repo:quant, likewise
+    std::optional<std::string> upstream;       ///< --upstream URL
+    std::optional<std::string> upstream_key;   ///< --upstream-key env:NAME | file:PATH
+    std::vector<std::string> upstream_models;  ///< --upstream-model NAME
+    std::optional<std::string> default_model;  ///< --default-model
 
     std::optional<std::string> host, unix_socket, engine, chat_template;
     std::optional<std::int64_t> port, context, slots;
@@ -45,7 +45,8 @@ struct Overlaid {
 };
 
 /// Pure. What it does beyond setting keys:
-/// - `--model FILE.gguf` becomes a [[model]] named after the file; a configured model of that name gets this file instead.
+/// - `--model FILE.gguf` becomes a [[model]] named after the file; a configured model of that name gets this file
+/// instead.
 ///   Models of the command line come first, so the first of them is the default one.
 /// - `--context`, `--slots` and `--chat-template` hold for the models of the command line, without any for all.
 /// - `--upstream URL` becomes the backend "upstream"; a URL without a path gets /v1.

@@ -32,8 +32,10 @@ TEST(Overlay, Precedence) {
     file.log.level = "warn";
     EXPECT_EQ(overlay(file, {}, {}).config, file);
 
-    const Environment environment = {{"LOCALCODE_HOST", "127.0.0.3"}, {"LOCALCODE_PORT", "2000"},
-                                     {"LOCALCODE_LOG_LEVEL", "error"}, {"LOCALCODE_ENGINE", "/e"}};
+    const Environment environment = {{"LOCALCODE_HOST", "127.0.0.3"},
+                                     {"LOCALCODE_PORT", "2000"},
+                                     {"LOCALCODE_LOG_LEVEL", "error"},
+                                     {"LOCALCODE_ENGINE", "/e"}};
     const auto over_file = overlay(file, {}, environment);
     EXPECT_EQ(told(over_file.problems), Told{});
     EXPECT_EQ(over_file.config.server.host, "127.0.0.3");
@@ -62,19 +64,31 @@ TEST(Overlay, BadValues) {
         Environment environment;
         Told want;
     } cases[] = {
-        {"port in the environment", {}, {{"LOCALCODE_PORT", "70000"}},
+        {"port in the environment",
+         {},
+         {{"LOCALCODE_PORT", "70000"}},
          {"LOCALCODE_PORT must be from 0 to 65535, got '70000'"}},
         {"no number", {}, {{"LOCALCODE_PORT", "1x"}}, {"LOCALCODE_PORT must be from 0 to 65535, got '1x'"}},
-        {"level in the environment", {}, {{"LOCALCODE_LOG_LEVEL", "loud"}},
+        {"level in the environment",
+         {},
+         {{"LOCALCODE_LOG_LEVEL", "loud"}},
          {"LOCALCODE_LOG_LEVEL must be error, warn, info or debug, got 'loud'"}},
         {"port option", {.port = -1}, {}, {"--port must be from 0 to 65535, got -1"}},
-        {"secret on the command line", {.upstream = "http://h", .upstream_key = "sk-1"}, {},
+        {"secret on the command line",
+         {.upstream = "http://h", .upstream_key = "sk-1"},
+         {},
          {"--upstream-key takes env:NAME or file:PATH, since command lines can be read by others"}},
-        {"API key on the command line", {.api_key = "sk-1"}, {},
+        {"API key on the command line",
+         {.api_key = "sk-1"},
+         {},
          {"--api-key takes env:NAME or file:PATH, since command lines can be read by others"}},
-        {"key without upstream", {.upstream_key = "env:A"}, {},
+        {"key without upstream",
+         {.upstream_key = "env:A"},
+         {},
          {"--upstream-key and --upstream-model need --upstream URL"}},
-        {"context without a model", {.context = 4096}, {},
+        {"context without a model",
+         {.context = 4096},
+         {},
          {"--context, --slots, --chat-template and --preload are about local models, and there is none; give one with "
           "--model FILE.gguf"}},
     };

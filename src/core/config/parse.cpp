@@ -38,7 +38,9 @@ Position position(const toml::node& node, bool broken = false) {
     return {static_cast<int>(node.source().begin.line), static_cast<int>(node.source().begin.column), broken};
 }
 
-std::string quoted(std::string_view text) { return "'" + preview(text, 80) + "'"; }
+std::string quoted(std::string_view text) {
+    return "'" + preview(text, 80) + "'";
+}
 
 std::string_view type_name(const toml::node& node) {
     switch (node.type()) {
@@ -89,14 +91,15 @@ void read_value(const toml::node& node, const Entry<T>& entry, bool& to, Problem
 }
 
 template <class T, class Integer>
-    requires std::is_integral_v<Integer>
+requires std::is_integral_v<Integer>
 void read_value(const toml::node& node, const Entry<T>& entry, Integer& to, Problems& out) {
     const auto* value = node.as_integer();
     if (value == nullptr) {
         report(out, node.source(), expected(entry.name, "an integer", node));
     } else if (value->get() < entry.min || value->get() > entry.max) {
-        report(out, node.source(), quoted(entry.name) + " must be from " + std::to_string(entry.min) + " to " +
-                                       std::to_string(entry.max) + ", got " + std::to_string(value->get()));
+        report(out, node.source(),
+               quoted(entry.name) + " must be from " + std::to_string(entry.min) + " to " + std::to_string(entry.max) +
+                   ", got " + std::to_string(value->get()));
     } else {
         to = static_cast<Integer>(value->get());
     }
@@ -223,8 +226,8 @@ void read_list(const toml::table& parent, std::string_view name, const Section& 
     }
     for (const auto& element : *node->as_array()) {
         if (!element.is_table()) {
-            report(out, element.source(), "each " + std::string(section.title) + " must be a table, got " +
-                                              std::string(type_name(element)));
+            report(out, element.source(),
+                   "each " + std::string(section.title) + " must be a table, got " + std::string(type_name(element)));
             continue;
         }
         const std::size_t before = out.size();

@@ -1,8 +1,9 @@
+#include "core/config/parse.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "core/config/parse.hpp"
 #include "core/config/schema.hpp"
 
 namespace lc::config {
@@ -97,15 +98,18 @@ TEST(Parse, Problems) {
          "[server]\nport = 80.5\n",
          {"2:8 'port' must be an integer, got a number with a fraction"}},
         {"number for a string", "[server]\nhost = 1\n", {"2:8 'host' must be a string, got an integer"}},
-        {"string for a list", "[server]\npreload = \"a\"\n", {"2:11 'preload' must be a list of strings, got a string"}},
+        {"string for a list",
+         "[server]\npreload = \"a\"\n",
+         {"2:11 'preload' must be a list of strings, got a string"}},
         {"number in a list of strings",
          "[server]\npreload = [\"a\", 2]\n",
-         {"2:17 'preload' must be a string, got an integer", }},
+         {
+             "2:17 'preload' must be a string, got an integer",
+         }},
         {"string for a switch", "[log]\nrequests = \"yes\"\n", {"2:12 'requests' must be true or false, got a string"}},
         {"too large", "[server]\nport = 65536\n", {"2:8 'port' must be from 0 to 65535, got 65536"}},
         {"negative", "[log]\nretention_days = -1\n", {"2:18 'retention_days' must be from 1 to 3650, got -1"}},
-        {"not one of", "[log]\nlevel = \"inf\"\n",
-         {"2:9 'level' must be one of error, warn, info, debug; got 'inf'"}},
+        {"not one of", "[log]\nlevel = \"inf\"\n", {"2:9 'level' must be one of error, warn, info, debug; got 'inf'"}},
         {"NUL in a string", "[server]\nengine = \"a\\u0000b\"\n", {"2:10 'engine' must not hold control characters"}},
         {"table for a list of tables",
          "[model]\nname = \"a\"\n",
@@ -119,9 +123,7 @@ TEST(Parse, Problems) {
          "[server]\nprot = 1\nhost = 2\n[log]\nlevle = \"info\"\n",
          {"2:1 unknown key 'prot' in [server]; did you mean 'port'?", "3:8 'host' must be a string, got an integer",
           "5:1 unknown key 'levle' in [log]; did you mean 'level'?"}},
-        {"model without a name",
-         "[[model]]\npath = \"a.gguf\"\n",
-         {"1:1 a [[model]] needs a name"}},
+        {"model without a name", "[[model]]\npath = \"a.gguf\"\n", {"1:1 a [[model]] needs a name"}},
         {"model without a file",
          "[[model]]\nname = \"a\"\n",
          {"1:1 model 'a' needs path = \"FILE.gguf\" or hf = \"org/repo:quant\""}},
@@ -131,7 +133,9 @@ TEST(Parse, Problems) {
         {"a mistyped key does not cause a second complaint",
          "[[model]]\nname = \"a\"\npth = \"a.gguf\"\n",
          {"3:1 unknown key 'pth' in [[model]]; did you mean 'path'?"}},
-        {"bad hf", "[[model]]\nname = \"a\"\nhf = \"repo\"\n", {"1:1 hf must look like \"org/repo:quant\", got 'repo'"}},
+        {"bad hf",
+         "[[model]]\nname = \"a\"\nhf = \"repo\"\n",
+         {"1:1 hf must look like \"org/repo:quant\", got 'repo'"}},
         {"same name twice",
          "[[model]]\nname = \"a\"\npath = \"x\"\n[[model]]\nname = \"a\"\npath = \"y\"\n",
          {"4:1 the name 'a' is already taken by model 'a'"}},
@@ -169,7 +173,8 @@ TEST(Parse, Problems) {
 }
 
 TEST(Parse, SyntaxErrorsHaveAPlace) {
-    for (const std::string_view text : {"[server\n", "[server]\nport = \n", "a = 1\na = 2\n", "[server]\nhost = \"\xff\"\n"}) {
+    for (const std::string_view text :
+         {"[server\n", "[server]\nport = \n", "a = 1\na = 2\n", "[server]\nhost = \"\xff\"\n"}) {
         SCOPED_TRACE(std::string(text));
         const auto parsed = parse(text);
         ASSERT_EQ(parsed.problems.size(), 1U);
@@ -196,9 +201,10 @@ TEST(Validate, WholeConfig) {
     };
     EXPECT_EQ(with([](Config&) {}), Told{});
     EXPECT_EQ(with([](Config& c) { c.server.host = "::1"; }), Told{});
-    EXPECT_EQ(with([](Config& c) { c.server.host = "0.0.0.0"; }),
-              Told{"0:0 listening on '0.0.0.0', beyond loopback, needs an API key: add [[auth.keys]] to the config file, "
-                   "or start with --api-key env:NAME"});
+    EXPECT_EQ(
+        with([](Config& c) { c.server.host = "0.0.0.0"; }),
+        Told{"0:0 listening on '0.0.0.0', beyond loopback, needs an API key: add [[auth.keys]] to the config file, "
+             "or start with --api-key env:NAME"});
     EXPECT_EQ(with([](Config& c) {
                   c.server.host = "0.0.0.0";
                   c.auth.keys = {{"a", {"k"}}};
@@ -213,7 +219,8 @@ TEST(Validate, WholeConfig) {
     EXPECT_EQ(with([](Config& c) { c.server.cors_origins = {"chat.example"}; }).size(), 1U);
 }
 
-// --- the example ------------------------------------------------------------------------------------------------------
+// --- the example
+// ------------------------------------------------------------------------------------------------------
 
 namespace {
 

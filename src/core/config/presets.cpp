@@ -18,8 +18,12 @@ constexpr auto names = [] {
 }();
 }  // namespace
 
-std::span<const Preset> presets() { return all; }
-std::span<const std::string_view> preset_names() { return names; }
+std::span<const Preset> presets() {
+    return all;
+}
+std::span<const std::string_view> preset_names() {
+    return names;
+}
 
 const Preset* find_preset(std::string_view name) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });

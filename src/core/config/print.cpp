@@ -43,14 +43,19 @@ bool may_be_secret(std::string_view header) {
 constexpr std::string_view hidden = "(set)";
 
 /// Empty: the value is empty and its line can be left out.
-std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(bool value) {
+    return value ? "true" : "false";
+}
 template <class Integer>
-    requires std::is_integral_v<Integer>
-std::string text_of(Integer value) {
+requires std::is_integral_v<Integer> std::string text_of(Integer value) {
     return std::to_string(value);
 }
-std::string text_of(const std::string& value) { return value.empty() ? "" : basic_string(value); }
-std::string text_of(const Secret& value) { return value.empty() ? "" : basic_string(hidden); }
+std::string text_of(const std::string& value) {
+    return value.empty() ? "" : basic_string(value);
+}
+std::string text_of(const Secret& value) {
+    return value.empty() ? "" : basic_string(hidden);
+}
 std::string text_of(const std::vector<std::string>& values) {
     if (values.empty()) return "";
     std::string out = "[";
@@ -122,7 +127,8 @@ std::string example() {
     annotate(out, "#[server.tls]", tls_keys());
     annotate(out, "[server.limits]", limits_keys());
     annotate(out, "[auth]", auth_keys());
-    out += "# Keys that clients may use (Authorization: Bearer, x-api-key or api-key). With none, no key is asked for.\n";
+    out +=
+        "# Keys that clients may use (Authorization: Bearer, x-api-key or api-key). With none, no key is asked for.\n";
     annotate(out, "#[[auth.keys]]", auth_key_keys());
     annotate(out, "[log]", log_keys());
     out += "# A local model, served by an engine of its own. Repeat for more.\n";

@@ -16,8 +16,7 @@ constexpr std::int64_t max_tokens = std::int64_t{1} << 26;
 constexpr std::string_view levels[] = {"error", "warn", "info", "debug"};
 constexpr std::string_view formats[] = {"text", "json"};
 constexpr std::string_view flash[] = {"on", "off", "auto"};
-constexpr std::string_view cache_types[] = {"f32",  "f16",  "bf16",   "q8_0", "q5_1",
-                                            "q5_0", "q4_1", "iq4_nl", "q4_0"};
+constexpr std::string_view cache_types[] = {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0"};
 
 constexpr Entry<Server> server[] = {
     {"host", &Server::host,
@@ -25,17 +24,28 @@ constexpr Entry<Server> server[] = {
      "key in [[auth.keys]] is required.",
      ""},
     {"port", &Server::port, "TCP port; 0 takes any free one.", "", 0, 65535},
-    {"unix_socket", &Server::unix_socket, "A further listener for clients on a Unix socket (mode 0600).",
-     "\"/run/user/1000/localcode-clients.sock\"", 0, 0, {}, Anchor::always},
+    {"unix_socket",
+     &Server::unix_socket,
+     "A further listener for clients on a Unix socket (mode 0600).",
+     "\"/run/user/1000/localcode-clients.sock\"",
+     0,
+     0,
+     {},
+     Anchor::always},
     {"model", &Server::model,
      "Model of requests that name none. Default: the first [[model]], else the first backend's first\n"
      "model, else \"glm-4.7\".",
      "\"coder\""},
     {"preload", &Server::preload, "Models to start at once rather than with their first request.", "[\"coder\"]"},
-    {"engine", &Server::engine,
+    {"engine",
+     &Server::engine,
      "Engine program. Default: the localcode-engine that was installed with LocalCode. A stock\n"
      "llama-server works too; what it lacks is reported.",
-     "\"/usr/local/bin/llama-server\"", 0, 0, {}, Anchor::if_slash},
+     "\"/usr/local/bin/llama-server\"",
+     0,
+     0,
+     {},
+     Anchor::if_slash},
     {"header_hold_ms", &Server::header_hold_ms,
      "How long the head of a streamed answer waits for the first byte or a definite error, before it\n"
      "is sent and pings begin.",
@@ -76,8 +86,14 @@ constexpr Entry<Auth> auth[] = {
 
 constexpr Entry<Key> auth_keys_[] = {
     {"name", &Key::name, "Name of the key's holder, for the log.", "\"alice\""},
-    {"key", &Key::key, "The key: \"env:NAME\", \"file:PATH\", or the text itself.", "\"env:LOCALCODE_KEY_ALICE\"", 0, 0,
-     {}, Anchor::always},
+    {"key",
+     &Key::key,
+     "The key: \"env:NAME\", \"file:PATH\", or the text itself.",
+     "\"env:LOCALCODE_KEY_ALICE\"",
+     0,
+     0,
+     {},
+     Anchor::always},
 };
 
 constexpr Entry<Log> log_[] = {
@@ -92,16 +108,27 @@ constexpr Entry<Log> log_[] = {
 
 constexpr Entry<Model> model[] = {
     {"name", &Model::name, "Name that clients use. Required.", "\"coder\""},
-    {"path", &Model::path, "The GGUF file. Either this or hf.", "\"/models/coder-q4_k_m.gguf\"", 0, 0, {},
+    {"path",
+     &Model::path,
+     "The GGUF file. Either this or hf.",
+     "\"/models/coder-q4_k_m.gguf\"",
+     0,
+     0,
+     {},
      Anchor::always},
     {"hf", &Model::hf, "Or a model on Hugging Face: \"org/repo:quant\".", "\"ggml-org/Qwen3-0.6B-GGUF:Q4_0\""},
     {"aliases", &Model::aliases, "Further names.", "[\"gpt-4o\", \"default\"]"},
-    {"context", &Model::context,
-     "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.", "32768", 0, max_tokens},
+    {"context", &Model::context, "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.",
+     "32768", 0, max_tokens},
     {"slots", &Model::slots, "Requests answered at the same time, each with a context of its own.", "2", 1, 256},
-    {"chat_template", &Model::chat_template,
+    {"chat_template",
+     &Model::chat_template,
      "Jinja chat template: a file, or the name of one that ships with llama.cpp. Default: the model's own.",
-     "\"/templates/coder.jinja\"", 0, 0, {}, Anchor::if_slash},
+     "\"/templates/coder.jinja\"",
+     0,
+     0,
+     {},
+     Anchor::if_slash},
     {"gpu_layers", &Model::gpu_layers, "Layers on the GPU; -1 leaves it to llama.cpp.", "-1", -1, 10'000},
     {"threads", &Model::threads, "CPU threads; 0 shares the cores between the engines.", "0", 0, 1024},
     {"cache_type_k", &Model::cache_type_k, "Number format of the KV cache. Default: llama.cpp's (f16).", "\"q8_0\"", 0,
@@ -109,8 +136,14 @@ constexpr Entry<Model> model[] = {
     {"cache_type_v", &Model::cache_type_v, "", "\"q8_0\"", 0, 0, cache_types},
     {"flash_attention", &Model::flash_attention, "on, off or auto.", "\"on\"", 0, 0, flash},
     {"args", &Model::args, "Further arguments for the engine; they come last and win.", "[\"--no-mmap\"]"},
-    {"engine", &Model::engine, "Engine program of this model; overrides server.engine.", "\"/usr/bin/llama-server\"", 0,
-     0, {}, Anchor::if_slash},
+    {"engine",
+     &Model::engine,
+     "Engine program of this model; overrides server.engine.",
+     "\"/usr/bin/llama-server\"",
+     0,
+     0,
+     {},
+     Anchor::if_slash},
     {"load_timeout_s", &Model::load_timeout_s, "Time for loading the model.", "600", 1, 86'400},
 };
 
@@ -121,12 +154,24 @@ constexpr Entry<Backend> backend[] = {
      "Fills what is not given below. Either this or url.",
      "\"zai\""},
     {"url", &Backend::url, "Base URL, with /v1 where the server has it.", "\"https://llm.example/v1\""},
-    {"key", &Backend::key, "Sent as bearer token: \"env:NAME\", \"file:PATH\", or the text itself.",
-     "\"env:CLOUD_API_KEY\"", 0, 0, {}, Anchor::always},
+    {"key",
+     &Backend::key,
+     "Sent as bearer token: \"env:NAME\", \"file:PATH\", or the text itself.",
+     "\"env:CLOUD_API_KEY\"",
+     0,
+     0,
+     {},
+     Anchor::always},
     {"models", &Backend::models,
      "Names that it serves; the first is its default. Default: the server is asked (GET /models).", "[\"glm-4.7\"]"},
-    {"ca_file", &Backend::ca_file, "Certificate authority to trust instead of the system's (PEM).", "\"ca.pem\"", 0, 0,
-     {}, Anchor::always},
+    {"ca_file",
+     &Backend::ca_file,
+     "Certificate authority to trust instead of the system's (PEM).",
+     "\"ca.pem\"",
+     0,
+     0,
+     {},
+     Anchor::always},
     {"connect_timeout_ms", &Backend::connect_timeout_ms, "Time for connecting, TLS included.", "10000", 10, hour_ms},
     {"first_byte_timeout_ms", &Backend::first_byte_timeout_ms, "Time until the answer begins.", "300000", 10,
      24 * hour_ms},
@@ -167,14 +212,30 @@ constexpr Later later[] = {
 
 }  // namespace
 
-Entries<Server> server_keys() { return server; }
-Entries<Tls> tls_keys() { return tls; }
-Entries<Limits> limits_keys() { return limits; }
-Entries<Auth> auth_keys() { return auth; }
-Entries<Key> auth_key_keys() { return auth_keys_; }
-Entries<Log> log_keys() { return log_; }
-Entries<Model> model_keys() { return model; }
-Entries<Backend> backend_keys() { return backend; }
+Entries<Server> server_keys() {
+    return server;
+}
+Entries<Tls> tls_keys() {
+    return tls;
+}
+Entries<Limits> limits_keys() {
+    return limits;
+}
+Entries<Auth> auth_keys() {
+    return auth;
+}
+Entries<Key> auth_key_keys() {
+    return auth_keys_;
+}
+Entries<Log> log_keys() {
+    return log_;
+}
+Entries<Model> model_keys() {
+    return model;
+}
+Entries<Backend> backend_keys() {
+    return backend;
+}
 
 bool planned(std::string_view section, std::string_view name) {
     return std::any_of(std::begin(later), std::end(later),
