@@ -22,6 +22,9 @@ struct Demo {
     std::optional<Target> upstream;
 };
 
+Response answer(int status, std::string body) { return {status, {{"Content-Type", "text/plain"}}, std::move(body)}; }
+ResponseHead event_stream() { return {200, {{"Content-Type", "text/event-stream"}}}; }
+
 awaitable<void> relay(Demo& demo, Exchange& x) {
     const CallPtr call = make_call(*demo.pool, *demo.upstream, {});
     on_gone(x, [c = call.get()] { cancel(*c); });
@@ -33,12 +36,12 @@ awaitable<void> relay(Demo& demo, Exchange& x) {
     net::erase(out.fields, "Connection");
     Result<ResponseHead> head = co_await exchange(*call, std::move(out));
     if (!head) {
-        co_await respond(x, {502, {}, head.error().detail + "\n"});
+        co_await respond(x, answer(502, head.error().detail + "\n"));
         co_return;
     }
     if (!get(head->fields, "Content-Length").empty()) {
         Result<std::string> body = co_await read_all(*call);
-        if (body) co_await respond(x, {head->status, std::move(head->fields), std::move(*body)});
+        if (body) co_await respond(x, Response{head->status, std::move(head->fields), std::move(*body)});
         co_return;
     }
     if (!co_await start(x, std::move(*head))) co_return;
@@ -54,17 +57,17 @@ awaitable<void> relay(Demo& demo, Exchange& x) {
 awaitable<void> handle(Demo& demo, Exchange& x) {
     const std::string& target = request(x).target;
     if (target == "/health") {
-        co_await respond(x, {200, {{"Content-Type", "text/plain"}}, "ok\n"});
+        co_await respond(x, answer(200, "ok\n"));
     } else if (target == "/echo") {
-        co_await respond(x, {200, {{"Content-Type", "application/octet-stream"}}, std::move(request(x).body)});
+        co_await respond(x, answer(200, std::move(request(x).body)));
     } else if (target == "/stream") {
-        co_await start(x, {200, {{"Content-Type", "text/event-stream"}}});
+        co_await start(x, event_stream());
         for (int i = 0; i < 10; ++i) co_await send(x, "data: " + std::to_string(i) + "\n\n");
         co_await finish(x);
     } else if (demo.upstream) {
         co_await relay(demo, x);
     } else {
-        co_await respond(x, {404, {}, "no such path\n"});
+        co_await respond(x, answer(404, "no such path\n"));
     }
 }
 
@@ -92,7 +95,7 @@ int main(int argc, char** argv) {
         }
     }
     ServerOptions options;
-    options.limits.request_time = std::chrono::seconds(5);
+    options.limits.request_time = std::chrono::milliseconds(500);
     options.handler = [&demo](Exchange& x) { return handle(demo, x); };
     Result<ServerPtr> server = serve(io.get_executor(), {listen}, std::move(options));
     if (!server) return std::fprintf(stderr, "%s\n", server.error().detail.c_str()), 1;
