@@ -1,0 +1,257 @@
+// Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
+#include "app/gateway/parts.hpp"
+#include "base/sha256.hpp"
+#include "core/stream/should_count.hpp"
+
+namespace lc::gateway {
+
+namespace {
+
+/// In Gateway::turns for as long as it lives, so that the beat and a shutdown find it.
+struct Registered {
+    Gateway& gateway;
+    std::list<Turn*>::iterator at;
+    Registered(Gateway& owner, Turn* turn) : gateway(owner), at(owner.turns.insert(owner.turns.end(), turn)) {}
+    ~Registered() { gateway.turns.erase(at); }
+    Registered(const Registered&) = delete;
+    Registered& operator=(const Registered&) = delete;
+};
+
+void cancel_turn(Turn& turn) {
+    turn.cancelled = true;
+    turn.leave.leave();
+    if (turn.call) net::cancel(*turn.call);
+}
+
+std::span<const api::HeaderField> header_view(const net::Fields& fields, std::vector<api::HeaderField>& store) {
+    store.reserve(fields.size());
+    for (const auto& field : fields) store.push_back({field.name, field.value});
+    return store;
+}
+
+/// A session of its own for clients that send no id: what stays the same over its turns is how it begins.
+std::string prefix_session(const api::RequestView& view, std::string_view body) {
+    Sha256 hash;
+    int user_messages = 0;
+    for (const auto& message : view.messages) {
+        hash.update(body.substr(message.raw.begin, message.raw.end - message.raw.begin)).update("\n");
+        if (message.role == api::Role::user && ++user_messages == 1) break;
+    }
+    return "p-" + hex(hash.finish()).substr(0, 16);
+}
+
+std::string place_name(const Turn& turn) {
+    return turn.local ? "model '" + turn.record.model_used + "'" : "backend '" + turn.record.backend + "'";
+}
+
+/// A failure of the place that answers, in words that say which it was. Overflow keeps its own wording.
+Error named(const Turn& turn, Error error) {
+    if (error.code == Errc::upstream_error || error.code == Errc::upstream_timeout) {
+        error.detail = place_name(turn) + ": " + error.detail;
+    }
+    return error;
+}
+
+/// Whether the prompt surely overflows, counted by the engine's own template and tokeniser.
+awaitable<Result<void>> check_length(Gateway& gateway, Turn& turn, const engines::Ready& ready, bool busy) {
+    if (turn.match.endpoint != api::Endpoint::chat_completions || turn.view.media > 0) co_return Result<void>{};
+    const auto& body = request(*turn.exchange).body;
+    const stream::CountQuestion question{static_cast<std::int64_t>(body.size()),
+                                         static_cast<std::int64_t>(turn.view.prompt_bytes), ready.context_per_slot,
+                                         turn.view.max_tokens.value_or(0), busy};
+    if (!stream::should_count(question)) co_return Result<void>{};
+
+    net::Request count;
+    count.method = "POST";
+    count.target = "/v1/chat/completions/input_tokens";
+    count.fields.push_back({"content-type", "application/json"});
+    count.body = body;
+    turn.call = net::make_call(*gateway.pool, ready.target, {});
+    auto head = co_await net::exchange(*turn.call, std::move(count));
+    if (!head) co_return tl::unexpected(head.error());
+    auto answer = co_await net::read_all(*turn.call, 1 << 20);
+    if (!answer) co_return tl::unexpected(answer.error());
+    // Any doubt: the engine itself decides.
+    const auto tokens = head->status == 200 ? stream::counted_tokens(*answer) : std::nullopt;
+    if (!tokens || *tokens < ready.context_per_slot) co_return Result<void>{};
+    co_return fail(Errc::context_length_exceeded,
+                   "the request has " + std::to_string(*tokens) + " tokens and exceeds the available context size of " +
+                       std::to_string(ready.context_per_slot) + " tokens of model '" + turn.record.model_used +
+                       "'; shorten the conversation, or give the model a larger `context`");
+}
+
+/// The engine, ready, and the request as it gets it.
+awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines::Lease& lease) {
+    const auto began = Clock::now();
+    auto fast = engines::try_acquire(*gateway.engines, turn.choice.model);
+    Result<engines::Ready> ready = fail(Errc::internal, "");
+    if (fast) {
+        ready = std::move(*fast);
+    } else {
+        turn.waiting_for = "loading model " + turn.choice.model;
+        ready = co_await engines::acquire(
+            *gateway.engines, turn.choice.model,
+            [&turn](const engines::Waiting& waiting) {
+                turn.waiting_for = "loading model " + turn.choice.model + " (" +
+                                   std::to_string(static_cast<int>(waiting.seconds)) + " s)";
+            },
+            &turn.leave);
+    }
+    turn.record.ms.wait = ms_since(began);
+    metrics::observe(gateway.metrics, "queue_seconds", {}, *turn.record.ms.wait / 1000);
+    if (!ready) co_return tl::unexpected(ready.error());
+    lease = ready->lease;
+    turn.waiting_for = "waiting for a slot of model " + turn.choice.model;
+
+    if (!turn.view.tools.empty() && turn.view.tool_choice != "none" && !ready->tools_ok) {
+        co_return fail(Errc::unsupported, ready->tools_error);
+    }
+    int busy = 0;
+    for (const Turn* other : gateway.turns) {
+        if (other != &turn && other->local && other->choice.index == turn.choice.index) ++busy;
+    }
+    if (busy >= 256) {
+        co_return fail(Errc::overloaded, "256 requests wait for model '" + turn.choice.model + "' already", 5);
+    }
+    if (auto ok = co_await check_length(gateway, turn, *ready, busy >= ready->slots); !ok) {
+        co_return tl::unexpected(ok.error());
+    }
+    co_return to_engine(turn, *ready, request(*turn.exchange));
+}
+
+/// An answer without a stream, or with another status than 200.
+awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::ResponseHead& head) {
+    auto body = co_await net::read_all(*turn.call);
+    if (!body) co_return tl::unexpected(body.error());
+    const auto type = net::get(head.fields, "content-type");
+    if (head.status >= 400) {
+        int retry_after = 0;
+        if (const auto text = net::get(head.fields, "retry-after"); !text.empty()) {
+            retry_after = std::clamp(std::atoi(std::string(text).c_str()), 0, 86'400);
+        }
+        const Error error = api::classify_upstream_error(head.status, *body, retry_after);
+        // What the client did wrong is told in the backend's own words; the rest in ours.
+        const bool as_it_came = error.code == Errc::bad_request && (*body).starts_with('{') && !turn.sent.committed &&
+                                turn.match.dialect != api::Dialect::messages;
+        if (!as_it_came) co_return tl::unexpected(named(turn, error));
+        turn.record.error_code = name_of(error.code);
+        turn.record.error_detail = error.detail;
+    } else {
+        note_events(gateway, turn, api::read_whole(turn.match.dialect, *body));
+    }
+    if (turn.sent.committed) {
+        co_return fail(Errc::upstream_error, place_name(turn) + " answered a streamed request without a stream");
+    }
+    turn.ended = true;
+    turn.record.status = head.status;
+    turn.record.bytes_out = static_cast<std::int64_t>(body->size());
+    auto own = turn_head(gateway, turn, head.status, type.empty() ? "application/json" : type);
+    net::Response response{own.status, std::move(own.fields), std::move(*body)};
+    co_return co_await net::respond(*turn.exchange, std::move(response));
+}
+
+/// From the request to the end of the answer; the error is what the client must still be told.
+awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
+    engines::Lease lease;
+    Upstream up;
+    if (turn.local) {
+        auto prepared = co_await prepare_local(gateway, turn, lease);
+        if (!prepared) co_return tl::unexpected(prepared.error());
+        up = std::move(*prepared);
+    } else {
+        const auto& backend = gateway.backends[turn.choice.index];
+        const bool own_keys = !gateway.options.keys.empty();
+        up = to_backend(turn, backend, request(*turn.exchange), own_keys);
+        turn.waiting_for = "waiting for backend " + backend.config.name;
+    }
+    if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
+
+    turn.call = net::make_call(*gateway.pool, std::move(up.target), up.timeouts);
+    const auto head = co_await net::exchange(*turn.call, std::move(up.request));
+    if (!head) co_return tl::unexpected(named(turn, head.error()));
+    turn.record.ms.first_byte = ms_since(turn.began);
+
+    const bool is_stream = net::get(head->fields, "content-type").starts_with("text/event-stream");
+    if (head->status >= 300 || !is_stream) co_return co_await pass_whole(gateway, turn, *head);
+
+    if (up.assemble) {
+        auto body = co_await collect_stream(gateway, turn, *turn.call);
+        if (!body) co_return tl::unexpected(named(turn, body.error()));
+        turn.ended = true;
+        turn.record.status = 200;
+        turn.record.bytes_out = static_cast<std::int64_t>(body->size());
+        auto own = turn_head(gateway, turn, 200, "application/json");
+        net::Response response{200, std::move(own.fields), std::move(*body)};
+        co_return co_await net::respond(*turn.exchange, std::move(response));
+    }
+
+    const auto relayed = co_await relay_stream(gateway, turn, *turn.call);
+    turn.ended = true;
+    if (relayed) co_return co_await net::finish(*turn.exchange);
+    if (!relayed.error().passed_on) co_return tl::unexpected(named(turn, relayed.error().error));
+    turn.record.error_code = name_of(relayed.error().error.code);
+    turn.record.error_detail = relayed.error().error.detail;
+    co_await net::abort(*turn.exchange);
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> parse_and_route(Gateway& gateway, Turn& turn) {
+    const auto& incoming = request(*turn.exchange);
+    const auto began = Clock::now();
+    auto view = api::parse_request(turn.match.dialect, incoming.body,
+                                   static_cast<std::size_t>(gateway.options.config.server.limits.max_json_depth));
+    turn.record.ms.parse = ms_since(began);
+    if (!view) co_return tl::unexpected(view.error());
+    turn.view = std::move(*view);
+
+    std::vector<api::HeaderField> headers;
+    turn.session = api::session_of(turn.view, header_view(incoming.fields, headers));
+    turn.kind = api::kind_of(turn.view, turn.session);
+
+    auto choice = route::resolve(gateway.table, turn.view.model);
+    const bool unsure = !choice || (choice->place == route::Place::remote && choice->reason != "name");
+    if (unsure && !gateway.backends.empty()) {
+        co_await learn_models(gateway, std::chrono::seconds(60));
+        choice = route::resolve(gateway.table, turn.view.model);
+    }
+    if (!choice) co_return tl::unexpected(choice.error());
+    turn.choice = std::move(*choice);
+    turn.local = turn.choice.place == route::Place::local;
+    co_return Result<void>{};
+}
+
+}  // namespace
+
+awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match) {
+    Turn turn;
+    turn.exchange = &exchange;
+    turn.match = std::move(match);
+    turn.id = new_request_id();
+    turn.began = Clock::now();
+    turn.sent.began = turn.began;
+    ++gateway.requests_total;
+    net::on_gone(exchange, [&turn] { cancel_turn(turn); });
+
+    auto routed = co_await parse_and_route(gateway, turn);
+    begin_record(gateway, turn, request(exchange));
+    if (turn.record.session.empty() && !turn.view.messages.empty()) {
+        turn.record.session = prefix_session(turn.view, request(exchange).body);
+    }
+    log_request(gateway, turn);
+
+    Result<void> done = std::move(routed);
+    if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
+    if (done) {
+        const Registered registered(gateway, &turn);
+        if (turn.view.stream) {
+            ++gateway.streams_open;
+            turn.counted_open = true;
+        }
+        done = co_await answer(gateway, turn);
+        if (turn.counted_open) --gateway.streams_open;
+    }
+    if (!done) co_await fail_turn(gateway, turn, done.error());
+    end_record(gateway, turn);
+}
+
+}  // namespace lc::gateway

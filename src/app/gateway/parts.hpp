@@ -1,0 +1,80 @@
+// The pieces of the request path; each lives in the .cpp that its comment names. Internal to app/gateway.
+#pragma once
+
+#include "app/gateway/state.hpp"
+#include "core/api/encode.hpp"
+
+namespace lc::gateway {
+
+/// g++ 12 miscompiles braced temporaries inside a co_await expression: errors there are made by this function.
+[[nodiscard]] inline Error error_of(Errc code, std::string detail) { return {code, std::move(detail), 0}; }
+
+// answer.cpp: what every answer of ours carries.
+/// Fields of every answer: content type, request id, CORS.
+[[nodiscard]] net::Fields answer_fields(const Gateway& gateway, const net::Request& request, std::string_view content_type,
+                                        std::string_view request_id);
+awaitable<void> answer_json(Gateway& gateway, net::Exchange& exchange, int status, std::string body,
+                            std::string_view request_id = {});
+/// An error before any byte of the answer was sent, in the dialect's shape.
+awaitable<void> answer_error(Gateway& gateway, net::Exchange& exchange, api::Dialect dialect, const Error& error,
+                             std::string_view request_id = {});
+/// The head of a turn's answer: x-localcode-kind, -session, -route too.
+[[nodiscard]] net::ResponseHead turn_head(const Gateway& gateway, const Turn& turn, int status,
+                                          std::string_view content_type);
+/// Ends a turn with an error: a status when nothing was sent yet, else the dialect's error event and a cut.
+awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error);
+
+// generate.cpp: requests that a model answers.
+awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);
+
+// relay.cpp
+/// Relays an event stream frame by frame while the tally looks on. Sends the head when the first frame arrives, unless it
+/// was sent. Error: what cut it short, or the error event that came (already passed on: `passed_on`).
+struct Relayed {
+    bool passed_on = false;
+    Error error;
+};
+awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn, net::Call& call);
+/// Collects an engine's stream for a client that did not ask for one.
+awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net::Call& call);
+
+// record.cpp: log, metrics, requests.db.
+void begin_record(Gateway& gateway, Turn& turn, const net::Request& request);
+void log_request(Gateway& gateway, const Turn& turn);
+void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEvent>& events);
+void end_record(Gateway& gateway, Turn& turn);
+void declare_metrics(metrics::Metrics& metrics);
+
+// beat.cpp: heads that were held long enough, pings, heartbeats.
+awaitable<void> beat_loop(Gateway& gateway);
+/// What the last bytes of a turn mean for the next beat.
+void note_sent(Turn& turn, Clock::time_point now);
+
+// upstream.cpp: how a request is put to an engine or a backend.
+struct Upstream {
+    net::Target target;
+    net::Timeouts timeouts;
+    net::Request request;
+    bool assemble = false;  ///< a stream was asked for although the client did not
+};
+[[nodiscard]] Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request);
+[[nodiscard]] Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request,
+                                  bool gateway_has_keys);
+/// Asks backends whose models are not known for their list, at most once in `max_age`.
+awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age);
+
+// simple.cpp: what needs no model's answer: health, version, models, engine queries, /upstream.
+awaitable<void> health(Gateway& gateway, net::Exchange& exchange);
+awaitable<void> version(Gateway& gateway, net::Exchange& exchange);
+awaitable<void> models(Gateway& gateway, net::Exchange& exchange, std::string id);
+awaitable<void> engine_query(Gateway& gateway, net::Exchange& exchange);
+awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);
+[[nodiscard]] std::string metrics_text(Gateway& gateway);
+
+// admin.cpp
+awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string path);
+
+// ids.cpp
+[[nodiscard]] std::string new_request_id();
+
+}  // namespace lc::gateway

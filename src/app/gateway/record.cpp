@@ -1,0 +1,113 @@
+// What is kept of a turn: the console's request log, the metrics and requests.db.
+#include "app/gateway/parts.hpp"
+#include "core/log/describe.hpp"
+#include "core/log/format.hpp"
+#include "shell/sys/os.hpp"
+
+namespace lc::gateway {
+
+namespace {
+
+log::Style style_of(const Gateway& gateway) {
+    log::Style style;
+    style.color = gateway.options.colour;
+    style.json_lines = gateway.options.config.log.format == "json";
+    return style;
+}
+
+bool is_token(const api::StreamEvent& event) {
+    return std::holds_alternative<api::TextDelta>(event) || std::holds_alternative<api::ReasoningDelta>(event) ||
+           std::holds_alternative<api::ToolBegin>(event) || std::holds_alternative<api::ToolArguments>(event);
+}
+
+std::string route_of(const Turn& turn) {
+    if (turn.choice.model.empty()) return {};
+    return turn.record.model_used + ";" + turn.record.backend + ";" + turn.choice.reason;
+}
+
+}  // namespace
+
+void declare_metrics(metrics::Metrics& m) {
+    metrics::declare(m, "requests_total", "counter", "Requests answered, by kind, model, backend and HTTP status.");
+    metrics::declare(m, "time_to_first_token_seconds", "histogram", "From the request read to its first token.");
+    metrics::declare(m, "inter_token_seconds", "histogram", "Between two pieces of a streamed answer.");
+    metrics::declare(m, "queue_seconds", "histogram", "Wait for a local engine to be ready.");
+    metrics::declare(m, "prompt_tokens_total", "counter", "Prompt tokens, cached ones included.");
+    metrics::declare(m, "prompt_tokens_cached_total", "counter", "Prompt tokens that needed no prefill.");
+    metrics::declare(m, "completion_tokens_total", "counter", "Generated tokens.");
+    metrics::declare(m, "tool_calls_total", "counter", "Tool calls in answers, by model, tool and outcome.");
+    metrics::declare(m, "engine_restarts_total", "counter", "Engines started again after they had died.");
+    metrics::declare(m, "streams_open", "gauge", "Streamed answers under way.");
+}
+
+void begin_record(Gateway& gateway, Turn& turn, const net::Request& request) {
+    auto& r = turn.record;
+    log::describe(turn.view, r);
+    r.id = turn.id;
+    r.unix_ms = static_cast<std::int64_t>(sys::unix_ms());
+    r.client = turn.session.client;
+    r.session = turn.session.id;
+    r.parent = turn.session.parent;
+    r.kind = turn.kind;
+    r.endpoint = request.target.substr(0, request.target.find('?'));
+    r.bytes_in = static_cast<std::int64_t>(request.body.size());
+    if (turn.choice.model.empty()) return;  // refused before a place was chosen
+    r.model_used = turn.choice.model;
+    r.backend = turn.local ? "engine" : gateway.backends[turn.choice.index].config.name;
+    r.route_reason = route_of(turn);
+}
+
+void log_request(Gateway& gateway, const Turn& turn) {
+    if (!gateway.options.config.log.requests) return;
+    say(gateway, Level::info, log::format_request(turn.record, style_of(gateway)));
+}
+
+void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEvent>& events) {
+    const auto now = Clock::now();
+    for (const auto& event : events) {
+        log::feed(turn.tally, event);
+        if (is_token(event)) {
+            if (!turn.record.ms.first_token) {
+                turn.record.ms.first_token = ms_since(turn.began, now);
+            } else {
+                const double gap = std::chrono::duration<double>(now - turn.last_token).count();
+                metrics::observe(gateway.metrics, "inter_token_seconds", {}, gap);
+            }
+            turn.last_token = now;
+        }
+        const bool chunk = is_token(event) && !std::holds_alternative<api::ToolBegin>(event);
+        if (!gateway.options.config.log.requests || (chunk && gateway.options.config.log.level != "debug")) continue;
+        const auto line = log::format_event(turn.record, turn.tally, event, style_of(gateway));
+        if (!line.text.empty()) say(gateway, line.debug ? Level::debug : Level::info, line.text);
+    }
+}
+
+void end_record(Gateway& gateway, Turn& turn) {
+    auto& r = turn.record;
+    log::conclude(turn.tally, r);
+    r.ms.total = ms_since(turn.began);
+    r.cancelled = turn.cancelled;
+    if (turn.cancelled && r.error_code.empty()) r.error_code = name_of(Errc::cancelled);
+    if (turn.cancelled && r.status == 0) r.status = api::http_status(Errc::cancelled);
+
+    auto& m = gateway.metrics;
+    const std::string status = std::to_string(r.status);
+    metrics::add(m, "requests_total", {{"kind", r.kind}, {"model", r.model_used}, {"backend", r.backend}, {"code", status}});
+    if (r.ms.first_token) metrics::observe(m, "time_to_first_token_seconds", {}, *r.ms.first_token / 1000);
+    if (r.usage) {
+        metrics::add(m, "prompt_tokens_total", {}, static_cast<double>(r.usage->prompt));
+        metrics::add(m, "prompt_tokens_cached_total", {}, static_cast<double>(r.usage->cached.value_or(0)));
+        metrics::add(m, "completion_tokens_total", {}, static_cast<double>(r.usage->completion));
+    }
+    for (const auto& call : r.calls) {
+        const char* outcome = call.complete ? "complete" : "incomplete";
+        metrics::add(m, "tool_calls_total", {{"model", r.model_used}, {"tool", call.name}, {"outcome", outcome}});
+    }
+    if (gateway.options.config.log.requests) {
+        const auto level = r.status >= 500 ? Level::error : r.status >= 400 && !r.cancelled ? Level::warn : Level::info;
+        say(gateway, level, log::format_response(r, style_of(gateway)));
+    }
+    if (gateway.options.requests) store::append(*gateway.options.requests, std::move(r));
+}
+
+}  // namespace lc::gateway
