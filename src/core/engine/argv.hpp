@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -15,6 +16,8 @@ struct Machine {
     int cores = 1;
     std::int64_t memory_available = 0;  ///< bytes
     int engines = 1;                    ///< engines that share the cores
+    int to_come = 0;                    ///< other configured engines that do not run yet: their share of memory is left to them
+    std::int64_t device_memory = 0;     ///< free bytes of accelerators the engine can use; 0: none
 };
 
 struct Plan {
@@ -22,6 +25,7 @@ struct Plan {
     std::int64_t context_per_slot = 0;
     std::int64_t slots = 0;
     double yarn_factor = 1;             ///< > 1: context was stretched beyond training
+    std::int64_t memory_needed = 0;     ///< bytes, estimated: weights, KV cache, working memory
     std::vector<std::string> notes;     ///< what was decided and why, for the log and `models`
 };
 
@@ -32,6 +36,13 @@ struct Plan {
 [[nodiscard]] Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
                                 const Machine& machine, const std::string& socket, const std::string& template_file,
                                 bool ours);
+
+/// Unix sockets take paths of at most this many bytes.
+inline constexpr std::size_t max_socket_path = 107;
+
+/// Estimated bytes: weights, KV cache of all slots, working memory.
+[[nodiscard]] std::int64_t memory_needed(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
+                                         std::int64_t context_per_slot, std::int64_t slots);
 
 /// The likely cause of a failed start from the engine's last output and exit status, in one sentence that says what to do.
 [[nodiscard]] std::string likely_cause(std::string_view output, int exit_status, int term_signal);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,7 +24,9 @@ struct State {
     Time since{};           ///< when this phase began
     Time retry_at{};        ///< backing_off: when a start is allowed again
     std::string last_error; ///< why it failed last, in one sentence
-    std::uint64_t restarts = 0;
+    std::uint64_t starts = 0;    ///< processes that were started
+    std::uint64_t restarts = 0;  ///< those after the first
+    bool wanted = false;         ///< backing_off, stopping: somebody waits for the next start
 };
 
 // Events
@@ -54,9 +57,11 @@ struct Policy {
     std::chrono::milliseconds backoff_first{500}, backoff_max{30'000};
     std::chrono::milliseconds stop_grace{5'000};
     std::chrono::milliseconds healthy_for{30'000};  ///< ready for so long: failures are forgotten
+    std::chrono::milliseconds patience{1'000};  ///< a back-off that ends within this is waited for; a longer one is an error at once
 };
 
-/// Pure.
+/// Pure. A start that fails backs off, doubling; the first early death after being ready does not (the next request gets a
+/// fresh engine at once), the second in a row does.
 [[nodiscard]] Step step(State state, const Event& event, Time now, const Policy& policy);
 
 }  // namespace lc::engine
