@@ -57,6 +57,7 @@ gtest_suite() {
   local name=$1 dir=$2 label=$3
   step "$name"
   mkdir -p "$results/$name"
+  ctest --test-dir "$dir" -L "$label" --show-only=json-v1 >"$results/$name.tests.json"
   GTEST_OUTPUT=xml:$results/$name/ GTEST_BRIEF=1 ctest --test-dir "$dir" -L "$label" --output-on-failure \
     --output-junit "$results/$name.ctest.xml" >&2 || broken=1
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Adds up the reports of all suites: test_report.py FOLDER BROKEN. Last line: "N passed, N failed"; exit status 1 on any
 failure. BROKEN is 1 when some suite ended badly; it must then show in the reports, else it is counted here."""
+import json
 import pathlib
 import sys
 import xml.etree.ElementTree as ET
@@ -9,29 +10,29 @@ import xml.etree.ElementTree as ET
 def cases(path):
     """(name, ok) of every test case in a JUnit file; GoogleTest, CTest and pytest write it a little differently."""
     for case in ET.parse(path).getroot().iter("testcase"):
-        name = f"{case.get('classname', '')}.{case.get('name')}"
+        classname, name = case.get("classname", ""), case.get("name")
+        name = name if classname == name else f"{classname}.{name}"  # CTest gives both the same value
         not_run = case.get("status") in ("notrun", "fail", "disabled") or case.get("result") == "suppressed"
         yield name, not (not_run or any(case.find(t) is not None for t in ("failure", "error", "skipped")))
 
 
 def suite(folder, name):
-    """The cases of one suite. C++ programs report themselves; what CTest saw fail without such a report is added."""
+    """The cases of one suite. A C++ test program reports its own; any other program that CTest ran is one case, and so is
+    a program that failed without a failed case (a crash)."""
     single = folder / f"{name}.xml"
     if single.exists():
         return list(cases(single))
+    commands = {t["name"]: t.get("command", ["not built"])[0] for t in json.loads((folder / f"{name}.tests.json").read_text())["tests"]}
     found = []
-    programs = sorted((folder / name).glob("*.xml"))
-    for program in programs:
+    for test, ok in cases(folder / f"{name}.ctest.xml"):
+        report = folder / name / (pathlib.Path(commands[test]).name + ".xml")
         try:
-            found += cases(program)
-        except ET.ParseError:
-            found.append((program.name, False))  # it died while writing
-    by_ctest = list(cases(folder / f"{name}.ctest.xml"))
-    reported_bad = any(not ok for _, ok in found)
-    if not programs or (not reported_bad and any(not ok for _, ok in by_ctest)):
-        found += by_ctest if not programs else [c for c in by_ctest if not c[1]]
-    # A program that crashed leaves no report at all.
-    found += [(n, False) for n, ok in by_ctest if not ok and (n, False) not in found and len(programs) < len(by_ctest)]
+            own = list(cases(report)) if report.exists() else []
+        except ET.ParseError:  # it died while writing
+            own = []
+        found += own
+        if not own or (not ok and all(good for _, good in own)):
+            found.append((test, ok))
     return found
 
 
