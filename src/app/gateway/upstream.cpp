@@ -1,120 +1,48 @@
 // How a request is put to an engine or to a remote backend.
 #include <simdjson.h>
 
-#include <array>
-
 #include "app/gateway/parts.hpp"
-#include "base/text.hpp"
-#include "core/api/assemble.hpp"
-#include "core/api/splice.hpp"
+#include "core/forward/forward.hpp"
 
 namespace lc::gateway {
 
 namespace {
 
-/// Path on a backend whose base URL already has its /v1, or on an engine.
-std::string path_of(api::Endpoint endpoint, std::string_view asked, bool engine) {
-    const std::string v1 = engine ? "/v1" : "";
-    switch (endpoint) {
-        case api::Endpoint::chat_completions: return v1 + "/chat/completions";
-        case api::Endpoint::messages: return v1 + "/messages";
-        case api::Endpoint::messages_count: return v1 + "/messages/count_tokens";
-        case api::Endpoint::responses: return v1 + "/responses";
-        case api::Endpoint::embeddings: return v1 + "/embeddings";
-        case api::Endpoint::rerank: return v1 + "/rerank";
-        case api::Endpoint::fim_completions: return v1 + "/fim/completions";
-        case api::Endpoint::infill: return "/infill";
-        case api::Endpoint::completions:
-            // llama.cpp's own /completion and /completions answer in another shape than /v1/completions.
-            if (engine) return asked.starts_with("/v1/") ? "/v1/completions" : "/completion";
-            return "/completions";
-        default: return std::string(asked);
-    }
+std::vector<api::HeaderField> header_fields(const net::Request& request) {
+    std::vector<api::HeaderField> fields;
+    fields.reserve(request.fields.size());
+    for (const auto& field : request.fields) fields.push_back({field.name, field.value});
+    return fields;
 }
 
-std::string_view path_only(std::string_view target) { return target.substr(0, target.find('?')); }
-
-/// Hop-by-hop fields, and those that must not reach a server behind us: our keys, cookies, the compression we could not
-/// look into, and x-conversation-id, which opts into streams that outlive the socket in llama.cpp.
-bool forwarded_to_backend(std::string_view name, bool gateway_has_keys) {
-    static constexpr std::array dropped = {
-        "host",       "connection",        "keep-alive",     "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te",         "trailer",           "transfer-encoding", "upgrade",         "content-length",      "content-encoding",
-        "accept-encoding", "expect",       "cookie",         "origin",             "referer",             "x-conversation-id",
-        "forwarded",  "x-forwarded-for",   "x-forwarded-host", "x-forwarded-proto", "x-real-ip"};
-    for (const auto* field : dropped) {
-        if (iequals(name, field)) return false;
-    }
-    if (name.size() > 12 && iequals(name.substr(0, 12), "x-localcode-")) return false;
-    const bool key = iequals(name, "authorization") || iequals(name, "x-api-key") || iequals(name, "api-key");
-    return !(key && gateway_has_keys);
+Upstream upstream_of(net::Target target, net::Timeouts timeouts, forward::Outgoing out) {
+    Upstream up;
+    up.target = std::move(target);
+    up.timeouts = timeouts;
+    up.assemble = out.assemble;
+    up.request.method = std::move(out.method);
+    up.request.target = std::move(out.target);
+    for (auto& field : out.fields) up.request.fields.push_back({std::move(field.name), std::move(field.value)});
+    up.request.body = std::move(out.body);
+    return up;
 }
 
-std::string edited_body(const Turn& turn, const net::Request& request, bool engine, bool force_stream) {
-    std::vector<api::Splice> splices;
-    const std::string_view body = request.body;
-    if (turn.view.model != turn.choice.model) {
-        api::set_member(turn.view, body, "model", api::json_quote(turn.choice.model), splices);
-    }
-    if (api::find(turn.view, "localcode")) api::remove_member(turn.view, body, "localcode", splices);
-    if (engine) {
-        const bool streamed = turn.view.stream || force_stream;
-        if (force_stream) api::set_member(turn.view, body, "stream", "true", splices);
-        if (streamed && !turn.view.return_progress) {
-            api::set_member(turn.view, body, "return_progress", "true", splices);
-        }
-    }
-    return splices.empty() ? request.body : api::apply(body, std::move(splices));
-}
-
-bool has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
-
-/// Engines signal the start of a request only when it streams (reference: engine.md, 2), and refuse logprobs with tools in
-/// a stream (11). llama.cpp answers several prompts in one list without a stream: those go as they came.
-bool should_assemble(const Turn& turn, const net::Request& request) {
-    if (turn.view.stream || !api::can_assemble(turn.match.dialect)) return false;
-    if (turn.match.endpoint == api::Endpoint::chat_completions) return !(turn.view.logprobs && !turn.view.tools.empty());
-    if (turn.match.endpoint != api::Endpoint::completions || !request.target.starts_with("/v1/")) return false;
-    const auto* prompt = api::find(turn.view, "prompt");
-    return prompt && request.body[prompt->value.begin] == '"';
+forward::Incoming incoming_of(const Turn& turn, const net::Request& request, std::span<const api::HeaderField> fields) {
+    return {turn.match.endpoint, turn.match.dialect, request.method, request.target, fields, request.body, &turn.view};
 }
 
 }  // namespace
 
 Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request) {
-    Upstream up;
-    up.target = ready.target;
-    up.assemble = should_assemble(turn, request);
-    up.request.method = request.method;
-    up.request.target = path_of(turn.match.endpoint, path_only(request.target), true);
-    for (const auto* name : {"content-type", "anthropic-version", "anthropic-beta"}) {
-        if (const auto value = net::get(request.fields, name); !value.empty()) {
-            up.request.fields.push_back({name, std::string(value)});
-        }
-    }
-    if (up.request.fields.empty()) up.request.fields.push_back({"content-type", "application/json"});
-    up.request.body = has_body(request.method) ? edited_body(turn, request, true, up.assemble) : std::string();
-    return up;
+    const auto fields = header_fields(request);
+    return upstream_of(ready.target, {}, forward::to_engine(incoming_of(turn, request, fields), turn.choice.model));
 }
 
 Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request, bool gateway_has_keys) {
-    Upstream up;
-    up.target = backend.target;
-    up.timeouts = backend.timeouts;
-    // Without a stream nothing comes until the whole answer is there: only the first byte's limit applies.
-    up.request.method = request.method;
-    up.request.target = path_of(turn.match.endpoint, path_only(request.target), false);
-    for (const auto& field : request.fields) {
-        if (forwarded_to_backend(field.name, gateway_has_keys || !backend.key.empty())) up.request.fields.push_back(field);
-    }
-    up.request.fields.push_back({"accept-encoding", "identity"});
-    if (!backend.key.empty()) {
-        if (turn.match.dialect == api::Dialect::messages) up.request.fields.push_back({"x-api-key", backend.key});
-        up.request.fields.push_back({"authorization", "Bearer " + backend.key});
-    }
-    for (const auto& [name, value] : backend.config.headers) net::set(up.request.fields, name, value);
-    up.request.body = has_body(request.method) ? edited_body(turn, request, false, false) : std::string();
-    return up;
+    const auto fields = header_fields(request);
+    const forward::BackendRules rules{backend.key, &backend.config.headers, gateway_has_keys};
+    return upstream_of(backend.target, backend.timeouts,
+                       forward::to_backend(incoming_of(turn, request, fields), turn.choice.model, rules));
 }
 
 namespace {

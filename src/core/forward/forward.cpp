@@ -1,0 +1,124 @@
+#include "core/forward/forward.hpp"
+
+#include <array>
+
+#include "base/text.hpp"
+#include "core/api/assemble.hpp"
+#include "core/api/splice.hpp"
+
+namespace lc::forward {
+
+namespace {
+
+std::string_view path_only(std::string_view target) { return target.substr(0, target.find('?')); }
+
+std::string path_of(const Incoming& in, bool engine) {
+    const std::string v1 = engine ? "/v1" : "";
+    const auto asked = path_only(in.target);
+    switch (in.endpoint) {
+        case api::Endpoint::chat_completions: return v1 + "/chat/completions";
+        case api::Endpoint::messages: return v1 + "/messages";
+        case api::Endpoint::messages_count: return v1 + "/messages/count_tokens";
+        case api::Endpoint::responses: return v1 + "/responses";
+        case api::Endpoint::embeddings: return v1 + "/embeddings";
+        case api::Endpoint::rerank: return v1 + "/rerank";
+        case api::Endpoint::infill: return "/infill";
+        case api::Endpoint::completions:
+            // llama.cpp's own /completion and /completions answer in another shape than /v1/completions.
+            if (engine) return asked.starts_with("/v1/") ? "/v1/completions" : "/completion";
+            return "/completions";
+        default: return std::string(asked);
+    }
+}
+
+/// Hop-by-hop fields, and those that must not reach a server behind us: cookies, the compression that we could not look
+/// into, and x-conversation-id, which opts into streams that outlive the socket in llama.cpp.
+bool may_pass(std::string_view name, bool keep_key) {
+    static constexpr std::array dropped = {
+        "host",     "connection",        "keep-alive",        "proxy-authenticate", "proxy-authorization",
+        "te",       "trailer",           "transfer-encoding", "upgrade",            "content-length",
+        "expect",   "content-encoding",  "accept-encoding",   "proxy-connection",   "x-conversation-id",
+        "cookie",   "origin",            "referer",           "forwarded",          "x-forwarded-for",
+        "x-real-ip", "x-forwarded-host", "x-forwarded-proto"};
+    for (const auto* field : dropped) {
+        if (iequals(name, field)) return false;
+    }
+    constexpr std::string_view own = "x-localcode-";
+    if (name.size() > own.size() && iequals(name.substr(0, own.size()), own)) return false;
+    const bool is_key = iequals(name, "authorization") || iequals(name, "x-api-key") || iequals(name, "api-key");
+    return keep_key || !is_key;
+}
+
+void set(std::vector<api::HeaderField>& fields, std::string_view name, std::string_view value) {
+    std::erase_if(fields, [&](const api::HeaderField& field) { return iequals(field.name, name); });
+    fields.push_back({std::string(name), std::string(value)});
+}
+
+/// Engines signal the start of a request only when it streams (their answer's head is the sign that a slot has begun), and
+/// refuse logprobs with tools in a stream. Several prompts in one request are answered in a list: those go as they came.
+bool should_assemble(const Incoming& in) {
+    if (in.view->stream || !api::can_assemble(in.dialect)) return false;
+    if (in.endpoint == api::Endpoint::chat_completions) return !(in.view->logprobs && !in.view->tools.empty());
+    if (in.endpoint != api::Endpoint::completions || !in.target.starts_with("/v1/")) return false;
+    const auto* prompt = api::find(*in.view, "prompt");
+    return prompt && in.body[prompt->value.begin] == '"';
+}
+
+bool has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
+
+void common_edits(const Incoming& in, std::string_view model, std::vector<api::Splice>& splices) {
+    if (in.view->model != model) api::set_member(*in.view, in.body, "model", api::json_quote(model), splices);
+    if (api::find(*in.view, "localcode")) api::remove_member(*in.view, in.body, "localcode", splices);
+}
+
+Outgoing start_of(const Incoming& in, bool engine) {
+    Outgoing out;
+    out.method = in.method;
+    out.target = path_of(in, engine);
+    return out;
+}
+
+}  // namespace
+
+Outgoing to_engine(const Incoming& in, std::string_view model) {
+    Outgoing out = start_of(in, true);
+    out.assemble = should_assemble(in);
+    // The body was decoded to JSON here, whatever the client called it.
+    out.fields.push_back({"content-type", "application/json"});
+    for (const auto* name : {"anthropic-version", "anthropic-beta"}) {
+        if (const auto value = api::header(in.fields, name); !value.empty()) out.fields.push_back({name, std::string(value)});
+    }
+    if (!has_body(in.method)) return out;
+
+    std::vector<api::Splice> splices;
+    common_edits(in, model, splices);
+    if (out.assemble) api::set_member(*in.view, in.body, "stream", "true", splices);
+    const bool streamed = in.view->stream || out.assemble;
+    if (streamed && !in.view->return_progress) api::set_member(*in.view, in.body, "return_progress", "true", splices);
+    out.body = api::apply(in.body, std::move(splices));
+    return out;
+}
+
+Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRules& rules) {
+    Outgoing out = start_of(in, false);
+    const bool keep_key = !rules.gateway_has_keys && rules.key.empty();
+    for (const auto& field : in.fields) {
+        if (may_pass(field.name, keep_key)) out.fields.push_back(field);
+    }
+    set(out.fields, "accept-encoding", "identity");
+    if (!rules.key.empty()) {
+        set(out.fields, "authorization", "Bearer " + std::string(rules.key));
+        if (in.dialect == api::Dialect::messages) set(out.fields, "x-api-key", rules.key);
+    }
+    if (rules.fields) {
+        for (const auto& [name, value] : *rules.fields) set(out.fields, name, value);
+    }
+    if (!has_body(in.method)) return out;
+
+    std::vector<api::Splice> splices;
+    common_edits(in, model, splices);
+    out.body = api::apply(in.body, std::move(splices));
+    return out;
+}
+
+}  // namespace lc::forward

@@ -1,0 +1,45 @@
+// What of a client's request goes on to the place that answers it: path, fields and an edited body. Pure.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/api/endpoint.hpp"
+#include "core/api/request_view.hpp"
+#include "core/api/session.hpp"
+
+namespace lc::forward {
+
+/// The request as it came. Borrowed for the call.
+struct Incoming {
+    api::Endpoint endpoint = api::Endpoint::unknown;
+    api::Dialect dialect = api::Dialect::plain;
+    std::string_view method, target;
+    std::span<const api::HeaderField> fields;
+    std::string_view body;
+    const api::RequestView* view = nullptr;
+};
+
+struct Outgoing {
+    std::string method, target;
+    std::vector<api::HeaderField> fields;
+    std::string body;
+    bool assemble = false;  ///< a stream is asked for although the client did not: put the answer together
+};
+
+/// To a llama.cpp engine that calls the model `model`. Asks for prefill progress where the answer streams.
+[[nodiscard]] Outgoing to_engine(const Incoming& in, std::string_view model);
+
+struct BackendRules {
+    std::string_view key;                              ///< its API key; empty: none
+    const std::map<std::string, std::string>* fields = nullptr;  ///< set on each request; may be null
+    bool gateway_has_keys = false;                     ///< the client's key is ours and stays here
+};
+
+/// To a remote backend whose base URL has its /v1 already.
+[[nodiscard]] Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRules& rules);
+
+}  // namespace lc::forward

@@ -1,0 +1,135 @@
+#include "core/forward/forward.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lc::forward {
+
+namespace {
+
+struct Case {
+    api::RequestView view;
+    std::string body;
+    std::string target;
+    std::vector<api::HeaderField> fields;
+    api::EndpointMatch match;
+    [[nodiscard]] Incoming incoming() const {
+        return {match.endpoint, match.dialect, "POST", target, fields, body, &view};
+    }
+};
+
+Case make(std::string target, std::string body, std::vector<api::HeaderField> fields = {}) {
+    Case c;
+    c.match = api::match_endpoint("POST", target);
+    auto view = api::parse_request(c.match.dialect, body);
+    EXPECT_TRUE(view) << view.error().detail;
+    if (view) c.view = std::move(*view);
+    c.body = std::move(body);
+    c.target = std::move(target);
+    c.fields = std::move(fields);
+    return c;
+}
+
+std::string value(const Outgoing& out, std::string_view name) { return std::string(api::header(out.fields, name)); }
+
+}  // namespace
+
+TEST(Forward, BackendGetsTheBodyByteForByte) {
+    const std::string body = R"({ "model":"m", "x": 1.00000000000000000001, "x":2 , "messages":[] })";
+    const auto c = make("/v1/chat/completions?a=b", body);
+    const auto out = to_backend(c.incoming(), "m", {});
+    EXPECT_EQ(out.body, body);
+    EXPECT_EQ(out.target, "/chat/completions");
+    EXPECT_FALSE(out.assemble);
+}
+
+TEST(Forward, ModelIsRewrittenAndOurOwnObjectRemoved) {
+    const auto c = make("/v1/chat/completions", R"({"model":"b/m","localcode":{"session":"s"},"n":1.0,"messages":[]})");
+    EXPECT_EQ(to_backend(c.incoming(), "m", {}).body, R"({"model":"m","n":1.0,"messages":[]})");
+}
+
+TEST(Forward, FieldsForABackend) {
+    const std::vector<api::HeaderField> fields = {
+        {"Authorization", "Bearer client"}, {"X-Api-Key", "client"}, {"Cookie", "c"},       {"X-Conversation-Id", "1"},
+        {"x-session-id", "s"},              {"Accept-Encoding", "gzip"}, {"User-Agent", "ua"}, {"X-LocalCode-Kind", "k"}};
+    const auto c = make("/v1/chat/completions", R"({"messages":[]})", fields);
+
+    const auto open = to_backend(c.incoming(), "m", {});
+    EXPECT_EQ(value(open, "authorization"), "Bearer client") << "a gateway without keys of its own passes the client's";
+    EXPECT_EQ(value(open, "cookie"), "");
+    EXPECT_EQ(value(open, "x-conversation-id"), "");
+    EXPECT_EQ(value(open, "x-localcode-kind"), "");
+    EXPECT_EQ(value(open, "x-session-id"), "s");
+    EXPECT_EQ(value(open, "user-agent"), "ua");
+    EXPECT_EQ(value(open, "accept-encoding"), "identity");
+
+    BackendRules keyed;
+    keyed.gateway_has_keys = true;
+    EXPECT_EQ(value(to_backend(c.incoming(), "m", keyed), "authorization"), "") << "our key never leaves";
+    keyed.key = "secret";
+    const auto out = to_backend(c.incoming(), "m", keyed);
+    EXPECT_EQ(value(out, "authorization"), "Bearer secret");
+    EXPECT_EQ(value(out, "x-api-key"), "");
+
+    const std::map<std::string, std::string> extra = {{"x-team", "t"}, {"User-Agent", "LocalCode"}};
+    keyed.fields = &extra;
+    const auto more = to_backend(c.incoming(), "m", keyed);
+    EXPECT_EQ(value(more, "x-team"), "t");
+    EXPECT_EQ(value(more, "user-agent"), "LocalCode");
+}
+
+TEST(Forward, EngineIsAskedForAStream) {
+    const struct {
+        const char* name;
+        const char* target;
+        const char* body;
+        bool assemble;
+        const char* want;
+    } cases[] = {
+        {"chat without stream", "/v1/chat/completions", R"({"model":"m","messages":[]})", true,
+         R"({"model":"m","messages":[],"stream":true,"return_progress":true})"},
+        {"stream false is replaced", "/v1/chat/completions", R"({"model":"m","stream":false,"messages":[]})", true,
+         R"({"model":"m","stream":true,"messages":[],"return_progress":true})"},
+        {"chat with stream", "/v1/chat/completions", R"({"model":"m","stream":true,"messages":[]})", false,
+         R"({"model":"m","stream":true,"messages":[],"return_progress":true})"},
+        {"progress asked for already", "/v1/chat/completions",
+         R"({"model":"m","stream":true,"return_progress":true,"messages":[]})", false,
+         R"({"model":"m","stream":true,"return_progress":true,"messages":[]})"},
+        {"logprobs with tools cannot stream", "/v1/chat/completions",
+         R"({"model":"m","logprobs":true,"tools":[{"type":"function","function":{"name":"f"}}],"messages":[]})", false,
+         R"({"model":"m","logprobs":true,"tools":[{"type":"function","function":{"name":"f"}}],"messages":[]})"},
+        {"one prompt", "/v1/completions", R"({"model":"m","prompt":"a"})", true,
+         R"({"model":"m","prompt":"a","stream":true,"return_progress":true})"},
+        {"several prompts go as they came", "/v1/completions", R"({"model":"m","prompt":["a","b"]})", false,
+         R"({"model":"m","prompt":["a","b"]})"},
+        {"llama.cpp's own shape goes as it came", "/completion", R"({"model":"m","prompt":"a"})", false,
+         R"({"model":"m","prompt":"a"})"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        const auto request = make(c.target, c.body);
+        const auto out = to_engine(request.incoming(), "m");
+        EXPECT_EQ(out.assemble, c.assemble);
+        EXPECT_EQ(out.body, c.want);
+    }
+}
+
+TEST(Forward, EnginePaths) {
+    const struct {
+        const char* asked;
+        const char* want;
+        const char* body;
+    } cases[] = {
+        {"/chat/completions", "/v1/chat/completions", R"({"messages":[]})"},
+        {"/v1/messages?beta=true", "/v1/messages", R"({"messages":[]})"},
+        {"/completions", "/completion", R"({"prompt":"a"})"},
+        {"/v1/completions", "/v1/completions", R"({"prompt":"a"})"},
+        {"/infill", "/infill", R"({"input_prefix":"a"})"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.asked);
+        const auto request = make(c.asked, c.body);
+        EXPECT_EQ(to_engine(request.incoming(), "m").target, c.want);
+    }
+}
+
+}  // namespace lc::forward
