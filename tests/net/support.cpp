@@ -95,8 +95,9 @@ std::string Raw::read_until(std::string_view end, std::chrono::milliseconds limi
     const auto until = Clock::now() + limit;
     std::string got;
     while (!closed_ && Clock::now() < until) {
+        const std::size_t from = got.size() - std::min(got.size(), end.size());
         got += read_some(std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()));
-        if (const std::size_t at = got.find(end); at != std::string::npos && !end.empty()) {
+        if (const std::size_t at = got.find(end, from); at != std::string::npos && !end.empty()) {
             kept_ = got.substr(at + end.size());
             got.resize(at + end.size());
             break;
