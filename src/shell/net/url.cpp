@@ -26,14 +26,17 @@ Result<Target> parse_url(std::string_view url) {
     if (scheme != boost::urls::scheme::http && scheme != boost::urls::scheme::https) {
         return bad("its scheme must be http, https or unix");
     }
-    if (view.has_userinfo()) return bad("it must hold no user name or password; give the key in the configuration");
-    if (view.has_query() || view.has_fragment()) return bad("it must have no query and no fragment");
+    // These may hold secrets, so the URL is not repeated.
+    if (view.has_userinfo()) {
+        return fail(Errc::bad_request, "a URL must hold no user name or password; give the key in the configuration");
+    }
+    if (view.has_query() || view.has_fragment()) return fail(Errc::bad_request, "a URL must have no query and no fragment here");
     target.tls = scheme == boost::urls::scheme::https;
     target.host = view.host_address();  // decoded, IPv6 without brackets
     if (target.host.empty()) return bad("it has no host");
     if (target.host.find_first_of(" \t\r\n/\\") != std::string::npos) return bad("its host has characters that no host has");
     target.port = target.tls ? 443 : 80;
-    if (view.has_port()) {
+    if (!view.port().empty()) {
         if (view.port_number() == 0) return bad("its port must be from 1 to 65535");
         target.port = view.port_number();
     }

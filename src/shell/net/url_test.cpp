@@ -1,0 +1,66 @@
+#include <gtest/gtest.h>
+
+#include "shell/net/http_client.hpp"
+
+namespace lc::net {
+namespace {
+
+TEST(ParseUrl, WhatItAccepts) {
+    const struct { const char* url; Target want; } cases[] = {
+        {"http://127.0.0.1:8080", {.host = "127.0.0.1", .port = 8080}},
+        {"http://localhost", {.host = "localhost", .port = 80}},
+        {"https://api.z.ai/api/coding/paas/v4", {.host = "api.z.ai", .port = 443, .tls = true, .base_path = "/api/coding/paas/v4"}},
+        {"HTTPS://Example.org:8443/", {.host = "Example.org", .port = 8443, .tls = true}},
+        {"http://host/base//", {.host = "host", .port = 80, .base_path = "/base"}},
+        {"http://[::1]:8080/v1", {.host = "::1", .port = 8080, .base_path = "/v1"}},
+        {"http://host/a%20b", {.host = "host", .port = 80, .base_path = "/a%20b"}},
+        {"http://host:/v1", {.host = "host", .port = 80, .base_path = "/v1"}},
+        {"unix:/run/engine.sock", {.unix_path = "/run/engine.sock"}},
+        {"unix:///run/engine.sock", {.unix_path = "/run/engine.sock"}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.url);
+        const Result<Target> got = parse_url(c.url);
+        ASSERT_TRUE(got) << got.error().detail;
+        EXPECT_EQ(got->host, c.want.host);
+        EXPECT_EQ(got->port, c.want.port);
+        EXPECT_EQ(got->base_path, c.want.base_path);
+        EXPECT_EQ(*got, c.want);
+    }
+}
+
+TEST(ParseUrl, WhatItRefusesAndWhy) {
+    const std::string long_path = "unix:/" + std::string(120, 'x');
+    const struct { const char* url; const char* says; } cases[] = {
+        {"", "http://host:port"},
+        {"localhost:8080", "scheme must be"},
+        {"//host", "http://host:port"},
+        {"host", "http://host:port"},
+        {"ftp://host", "scheme must be"},
+        {"http://", "no host"},
+        {"http:///path", "no host"},
+        {"http://host:0", "port"},
+        {"http://host:65536", "port"},
+        {"http://host:http", "port"},
+        {"http://user:secret@host", "user name"},
+        {"http://host/?key=secret", "no query"},
+        {"http://host/#a", "no fragment"},
+        {"http://ho st/", "http://host:port"},
+        {"http://ho%20st/", "its host"},
+        {"http://[::1/", "http://host:port"},
+        {"unix:", "absolute path"},
+        {"unix:run/sock", "absolute path"},
+        {long_path.c_str(), "107"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.url);
+        const Result<Target> got = parse_url(c.url);
+        ASSERT_FALSE(got);
+        EXPECT_EQ(got.error().code, Errc::bad_request);
+        EXPECT_NE(got.error().detail.find(c.says), std::string::npos) << got.error().detail;
+        EXPECT_EQ(got.error().detail.find("secret"), std::string::npos) << got.error().detail;
+    }
+}
+
+}  // namespace
+}  // namespace lc::net
