@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <type_traits>
 
 #include "base/text.hpp"
@@ -294,6 +295,12 @@ std::string describe(std::string_view file, const std::vector<Problem>& problems
         out += ": " + problem.message + "\n";
     }
     return out;
+}
+
+std::string to_json(const Config& config) {
+    std::ostringstream out;
+    out << toml::json_formatter(toml::parse(to_toml(config)));
+    return std::move(out).str();
 }
 
 std::vector<Problem> validate(const Config& config) {

@@ -37,4 +37,7 @@ struct Parsed {
 /// The effective config as TOML, secrets as "(set)": for `config show`.
 [[nodiscard]] std::string to_toml(const Config& config);
 
+/// The same as one JSON object.
+[[nodiscard]] std::string to_json(const Config& config);
+
 }  // namespace lc::config

@@ -312,6 +312,9 @@ TEST(ToToml, HidesSecrets) {
     EXPECT_NE(text.find("admin_key = \"(set)\""), std::string::npos);
     EXPECT_NE(text.find("Authorization = \"(set)\""), std::string::npos);
     EXPECT_NE(text.find("X-Team = \"t\""), std::string::npos);
+    const std::string json = to_json(config);
+    EXPECT_EQ(json.find("s3cret"), std::string::npos);
+    EXPECT_NE(json.find("\"X-Team\" : \"t\""), std::string::npos) << json;
 }
 
 }  // namespace lc::config

@@ -104,7 +104,11 @@ void write(std::string& out, std::string_view text) {
             case '\t': out += "\\t"; break;
             case '\r': out += "\\r"; break;
             default:
-                if (c < 0x20 || c == 0x7f) {
+                if (length == 2 && c == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
+                    // C1 control characters: some terminals take them for the beginning of a command.
+                    const auto low = static_cast<unsigned char>(text[1]);
+                    out += {'\\', 'u', '0', '0', digits[low >> 4], digits[low & 15]};
+                } else if (c < 0x20 || c == 0x7f) {
                     out += {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
                 } else {
                     out += text.substr(0, length);

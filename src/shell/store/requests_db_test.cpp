@@ -97,7 +97,7 @@ TEST(RecordJson, ReadsBackAsTheSame) {
     r.stream = true;
     r.n_messages = 300;
     r.n_tools = 10;
-    r.messages = {{"system", "you \"are\"\n\t\x01 \xc3\xa9", "", {}},
+    r.messages = {{"system", "you \"are\"\n\t\x01 \xc3\xa9\xc2\x9b", "", {}},
                   {"assistant", "", "", {"read", "write"}},
                   {"tool", "out", "call_1", {}}};
     r.tools = {"read", "write"};
@@ -119,7 +119,8 @@ TEST(RecordJson, ReadsBackAsTheSame) {
     const auto back = record_from_json(to_json(r));
     ASSERT_TRUE(back) << back.error().detail;
     EXPECT_EQ(*back, r);
-    EXPECT_EQ(to_json(r).find('\n'), std::string::npos);
+    for (const char* control : {"\n", "\x01", "\x7f", "\xc2\x9b"})
+        EXPECT_EQ(to_json(r).find(control), std::string::npos);
     EXPECT_EQ(record_from_json(to_json(RequestRecord{})).value(), RequestRecord{});
 }
 

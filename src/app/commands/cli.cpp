@@ -1,0 +1,125 @@
+#include "app/commands/cli.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <vector>
+
+#include "app/commands/options.hpp"
+#include "app/commands/pull.hpp"
+#include "app/version.hpp"
+#include "base/text.hpp"
+
+namespace lc::commands {
+
+namespace {
+
+constexpr const char* about =
+    "LocalCode: a gateway between coding agents and the models that serve them.\n"
+    "Local GGUF models and OpenAI-compatible servers behind one address, http://127.0.0.1:4242/v1.";
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  localcode serve --model coder.gguf     serve a local model\n"
+    "  ZAI_API_KEY=... localcode serve        serve the GLM-4.7 coding API\n"
+    "  localcode status                       what the running gateway does\n"
+    "  localcode requests                     the latest requests\n"
+    "  localcode config example               every setting, explained\n\n"
+    "Help of a command: localcode COMMAND --help. More: man localcode.";
+
+void build(CLI::App& app, int& status) {
+    app.set_help_flag("-h,--help", "Print help");
+    app.set_version_flag("--version", "localcode " + std::string(version_text()), "Print the version");
+    app.get_formatter()->column_width(34);
+    app.footer(examples);
+    app.require_subcommand(1);
+    add_serve(app, status);
+    add_status(app, status);
+    add_logs(app, status);
+    add_requests(app, status);
+    add_pull(app, status);
+    add_config(app, status);
+    add_version(app, status);
+    add_completions(app, status);
+    // A sub-command does not inherit the text of the footer that is set later than it is made.
+    for (CLI::App* command : app.get_subcommands({})) {
+        if (command->get_footer() == examples) command->footer("");
+        for (CLI::App* inner : command->get_subcommands({})) {
+            if (inner->get_footer() == examples || inner->get_footer() == command->get_footer()) inner->footer("");
+        }
+    }
+}
+
+/// The command that was meant: the innermost one parsed.
+const CLI::App* innermost(const CLI::App* app) {
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return app;
+}
+
+std::string full_name(const CLI::App* app) {
+    std::string name = app->get_name();
+    for (const CLI::App* p = app->get_parent(); p != nullptr; p = p->get_parent()) name = p->get_name() + " " + name;
+    return name;
+}
+
+/// What an unexpected word was probably meant to be.
+std::string unexpected_word(const CLI::App* command, const std::string& word) {
+    std::vector<std::string> names;
+    const bool option = word.starts_with("-");
+    if (option) {
+        for (const CLI::Option* o : command->get_options()) {
+            for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+        }
+    } else {
+        for (const CLI::App* sub : command->get_subcommands({})) names.push_back(sub->get_name());
+    }
+    const std::string asked = option ? word.substr(0, word.find('=')) : word;
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    const auto near = nearest(asked, views);
+    const char* what = option ? "unknown option" : names.empty() ? "unexpected argument" : "unknown command";
+    std::string text = std::string(what) + " '" + preview(asked, 60) + "'";
+    if (!near.empty()) return text + "; did you mean '" + std::string(near) + "'?";
+    return text + "; see `" + full_name(command) + " --help`";
+}
+
+int explain(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App* command = innermost(&app);
+    const auto left = command->remaining();
+    std::string text = error.what();
+    if (!left.empty()) {
+        text = unexpected_word(command, left.front());
+    } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !command->get_subcommands({}).empty()) {
+        std::cerr << command->help();
+        return usage;
+    }
+    std::cerr << full_name(command) << ": " << text << '\n';
+    return usage;
+}
+
+}  // namespace
+
+int complain(std::string_view command, const Error& error) {
+    std::cerr << "localcode " << command << ": " << error.detail << '\n';
+    return error.code == Errc::bad_request ? usage : failed;
+}
+
+int run(int argc, char** argv) {
+    int status = ok;
+    CLI::App app(about, "localcode");
+    build(app, status);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        std::cout << innermost(&app)->help();
+    } catch (const CLI::CallForAllHelp&) {
+        std::cout << app.help("", CLI::AppFormatMode::All);
+    } catch (const CLI::CallForVersion& version) {
+        std::cout << version.what() << '\n';
+    } catch (const CLI::ParseError& error) {
+        return explain(app, error);
+    }
+    std::cout.flush();
+    // A full disk or a closed pipe: the output is not whole, and scripts must know.
+    return status == ok && !std::cout ? failed : status;
+}
+
+}  // namespace lc::commands
