@@ -9,7 +9,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config git ca-certificates libboost1.81-dev libboost-json1.81-dev
   libboost-url1.81-dev libssl-dev zlib1g-dev libzstd-dev libsimdjson-dev libexpected-dev libtomlplusplus-dev
-  libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libgtest-dev)
+  libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libxxhash-dev libgtest-dev)
 run=(patch nodejs npm python3 python3-venv)         # llama.cpp comes from npm, models from PyPI
 test=(curl openssl)
 full=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14)
@@ -52,7 +52,8 @@ fi
 apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=300)
 explain="installing failed (above is why). Debian 12 has all of these; on an older release some are missing.
     By hand: apt-get update && apt-get install --no-install-recommends ${missing[*]}"
-# The lists are fetched only when the packages cannot be had from what is there.
-"${as_root[@]}" "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2 2>/dev/null ||
-  { "${as_root[@]}" "${apt[@]}" update >&2 && "${as_root[@]}" "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2; } ||
-  die "$explain"
+# The package lists are fetched only when they do not know a package yet: a fresh system has none.
+if ! apt-get install --simulate -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+  "${as_root[@]}" "${apt[@]}" update >&2 || die "$explain"
+fi
+"${as_root[@]}" "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2 || die "$explain"
