@@ -1,6 +1,7 @@
 #include "core/engine/argv.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <initializer_list>
@@ -175,6 +176,20 @@ std::int64_t memory_needed(const config::Model& model, const gguf::Info& info, s
     const double cache = (full + window) * static_cast<double>(slots) * scale;
     constexpr auto most = static_cast<double>(std::int64_t{1} << 61);
     return file_bytes + working_memory(info) + static_cast<std::int64_t>(std::min(cache, most));
+}
+
+std::int64_t free_device_memory(std::string_view text) {
+    // "  CUDA0: NVIDIA L4 (22478 MiB, 22170 MiB free)"
+    constexpr std::string_view mark = " MiB free)";
+    std::int64_t total = 0;
+    for (std::size_t at = text.find(mark); at != std::string_view::npos; at = text.find(mark, at + 1)) {
+        std::size_t begin = at;
+        while (begin > 0 && text[begin - 1] >= '0' && text[begin - 1] <= '9') --begin;
+        std::int64_t mib = 0;
+        const auto [end, ec] = std::from_chars(text.data() + begin, text.data() + at, mib);
+        if (ec == std::errc() && mib < (std::int64_t{1} << 30)) total += mib << 20;
+    }
+    return total;
 }
 
 Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes, const Machine& machine,

@@ -44,6 +44,9 @@ inline constexpr std::size_t max_socket_path = 107;
 [[nodiscard]] std::int64_t memory_needed(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
                                          std::int64_t context_per_slot, std::int64_t slots);
 
+/// Free bytes of all devices that `--list-devices` printed.
+[[nodiscard]] std::int64_t free_device_memory(std::string_view list_devices_output);
+
 /// The likely cause of a failed start from the engine's last output and exit status, in one sentence that says what to do.
 [[nodiscard]] std::string likely_cause(std::string_view output, int exit_status, int term_signal);
 

@@ -188,6 +188,25 @@ TEST(Plan, AutomaticContextIsTheLargestThatFits) {
     EXPECT_GT(memory_needed(model(), smollm(), GB / 10, p->context_per_slot + 256, 2), machine.memory_available);
 }
 
+TEST(Devices, FreeMemory) {
+    const struct {
+        const char* name;
+        std::string_view text;
+        std::int64_t mib;
+    } cases[] = {
+        {"none", "Available devices:\n  (none)\n", 0},
+        {"one", "log line\nAvailable devices:\n  CUDA0: NVIDIA L4 (22478 MiB, 22170 MiB free)\n", 22170},
+        {"two", "  CUDA0: A (10 MiB, 7 MiB free)\n  CUDA1: B (10 MiB, 5 MiB free)\n", 12},
+        {"no number", " MiB free)", 0},
+        {"absurd number", "(1 MiB, 99999999999999999999 MiB free)", 0},
+        {"empty", "", 0},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        EXPECT_EQ(free_device_memory(c.text), c.mib << 20);
+    }
+}
+
 TEST(LikelyCause, Table) {
     const struct {
         const char* name;
