@@ -1,5 +1,6 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 #include "shell/net/http_client.hpp"
 
@@ -36,11 +37,17 @@ Result<Target> parse_url(std::string_view url) {
     if (target.host.empty()) return bad("it has no host");
     if (target.host.find_first_of(" \t\r\n/\\") != std::string::npos) return bad("its host has characters that no host has");
     target.port = target.tls ? 443 : 80;
-    if (!view.port().empty()) {
-        if (view.port_number() == 0) return bad("its port must be from 1 to 65535");
-        target.port = view.port_number();
+    // Boost.URL 1.81 takes "host:80x" for port 80 and path "x", and a port over 65535 modulo 65536.
+    const std::string_view path(view.encoded_path().data(), view.encoded_path().size());
+    const std::string_view port(view.port().data(), view.port().size());
+    if (!path.empty() && !path.starts_with('/')) return bad("its port must be a number");
+    if (!port.empty()) {
+        const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), target.port);
+        if (ec != std::errc() || end != port.data() + port.size() || target.port == 0) {
+            return bad("its port must be from 1 to 65535");
+        }
     }
-    target.base_path = std::string(view.encoded_path());
+    target.base_path = path;
     while (target.base_path.ends_with('/')) target.base_path.pop_back();
     return target;
 }

@@ -41,6 +41,8 @@ TEST(ParseUrl, WhatItRefusesAndWhy) {
         {"http:///path", "no host"},
         {"http://host:0", "port"},
         {"http://host:65536", "port"},
+        {"http://host:99999/v1", "port"},
+        {"http://host:80x/v1", "port"},
         {"http://host:http", "port"},
         {"http://user:secret@host", "user name"},
         {"http://host/?key=secret", "no query"},
