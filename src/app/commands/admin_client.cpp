@@ -54,15 +54,17 @@ std::string message_of(const std::string& body) {
 
 Result<Place> find_place(const config::CliOptions& options) {
     Place place;
-    config::CliOptions without_config = options;
     auto read = read_config_file(options);
     if (!read) {
-        without_config.config_file.clear();
         auto paths = sys::paths_from(sys::process_env(), ::getuid(), {options.state_dir, ""});
         if (!paths) return tl::unexpected(paths.error());
         read = ReadFile{std::move(*paths), false, {}};
     }
-    const auto overlaid = config::overlay(std::move(read->parsed.config), without_config, read_environment());
+    config::Environment environment = read_environment();
+    std::erase_if(environment, [](const auto& variable) { return variable.first != "LOCALCODE_PORT"; });
+    config::CliOptions only_port;
+    only_port.port = options.port;
+    const auto overlaid = config::overlay(std::move(read->parsed.config), only_port, environment);
     if (!overlaid.problems.empty()) return fail(Errc::bad_request, overlaid.problems.front().message);
     place.port = overlaid.config.server.port;
     const std::string name = "/" + std::to_string(place.port) + ".sock";

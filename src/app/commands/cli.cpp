@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <vector>
 
+#include "app/commands/help.hpp"
 #include "app/commands/options.hpp"
 #include "app/commands/pull.hpp"
 #include "app/version.hpp"
@@ -29,7 +31,12 @@ constexpr const char* examples =
 void build(CLI::App& app, int& status) {
     app.set_help_flag("-h,--help", "Print help");
     app.set_version_flag("--version", "localcode " + std::string(version_text()), "Print the version");
-    app.get_formatter()->column_width(34);
+    const auto formatter = std::make_shared<HelpFormatter>();
+    formatter->column_width(34);
+    formatter->label("REQUIRED", "");
+    formatter->label("Positionals", "Arguments");
+    formatter->label("TEXT", "");
+    app.formatter(formatter);
     app.footer(examples);
     app.require_subcommand(1);
     add_serve(app, status);
@@ -42,8 +49,10 @@ void build(CLI::App& app, int& status) {
     add_completions(app, status);
     // A sub-command does not inherit the text of the footer that is set later than it is made.
     for (CLI::App* command : app.get_subcommands({})) {
+        command->group("Commands");
         if (command->get_footer() == examples) command->footer("");
         for (CLI::App* inner : command->get_subcommands({})) {
+            inner->group("Commands");
             if (inner->get_footer() == examples || inner->get_footer() == command->get_footer()) inner->footer("");
         }
     }
@@ -53,12 +62,6 @@ void build(CLI::App& app, int& status) {
 const CLI::App* innermost(const CLI::App* app) {
     while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
     return app;
-}
-
-std::string full_name(const CLI::App* app) {
-    std::string name = app->get_name();
-    for (const CLI::App* p = app->get_parent(); p != nullptr; p = p->get_parent()) name = p->get_name() + " " + name;
-    return name;
 }
 
 /// What an unexpected word was probably meant to be.

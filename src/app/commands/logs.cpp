@@ -177,7 +177,7 @@ void add_logs(CLI::App& app, int& status) {
     command->add_flag("-f,--follow", options->follow, "Go on as more is printed, until interrupted");
     command->add_option("-n,--lines", options->lines, "Lines to begin with (default: 100)")
         ->type_name("N")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}).description(""));
     add_place_options(*command, options->cli);
     add_state_option(*command, options->cli);
     add_json_option(*command, options->json);

@@ -35,7 +35,8 @@ void add_json_option(CLI::App& command, bool& json) {
 }
 
 void add_place_options(CLI::App& command, config::CliOptions& options) {
-    optional_option(command, "--port", options.port, "Port of the gateway that is meant (default: 4242)", "N");
+    optional_option(command, "-p,--port", options.port, "Port of the gateway that is meant (default: 4242)", "N")
+        ->check(CLI::Range(0, 65535).description(""));
     add_config_option(command, options);
 }
 
@@ -63,10 +64,10 @@ void add_serve_options(CLI::App& command, config::CliOptions& o) {
     optional_option(command, "--default-model", o.default_model, "Model of requests that name none", "NAME")
         ->group(models_group);
     optional_option(command, "--context", o.context, "Tokens per slot (default: as trained, at least 16,384)", "N")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 26))
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 26).description(""))
         ->group(models_group);
     optional_option(command, "--slots", o.slots, "Requests a local model answers at the same time (default: 2)", "N")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{256}))
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{256}).description(""))
         ->group(models_group);
     optional_option(command, "--chat-template", o.chat_template, "Jinja template: a file, or a name llama.cpp ships",
                     "FILE")
@@ -79,7 +80,7 @@ void add_serve_options(CLI::App& command, config::CliOptions& o) {
     optional_option(command, "--host", o.host, "Address to listen on (default: 127.0.0.1)", "ADDRESS")
         ->group(listening_group);
     optional_option(command, "-p,--port", o.port, "TCP port (default: 4242)", "N")
-        ->check(CLI::Range(0, 65535))
+        ->check(CLI::Range(0, 65535).description(""))
         ->group(listening_group);
     optional_option(command, "--unix-socket", o.unix_socket, "A further listener for clients", "FILE")
         ->group(listening_group);
@@ -89,11 +90,11 @@ void add_serve_options(CLI::App& command, config::CliOptions& o) {
     add_config_option(command, o);
     add_state_option(command, o);
 
-    optional_option(command, "--log-level", o.log_level, "error, warn, info or debug (default: info)", "LEVEL")
-        ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
+    optional_option(command, "--log-level", o.log_level, "What to print (default: info)", "{error,warn,info,debug}")
+        ->check(CLI::IsMember({"error", "warn", "info", "debug"}).description(""))
         ->group(logging_group);
-    optional_option(command, "--log-format", o.log_format, "text or json (default: text)", "FORMAT")
-        ->check(CLI::IsMember({"text", "json"}))
+    optional_option(command, "--log-format", o.log_format, "For people or programs (default: text)", "{text,json}")
+        ->check(CLI::IsMember({"text", "json"}).description(""))
         ->group(logging_group);
     command.add_flag("-q,--quiet", o.quiet, "Do not print requests and answers")->group(logging_group);
 }

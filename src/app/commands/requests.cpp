@@ -135,7 +135,7 @@ void add_requests(CLI::App& app, int& status) {
     command->add_option("ID", options->id, "A request: its id (x-localcode-request-id), or the beginning or end of it");
     command->add_option("-n,--limit", options->limit, "How many (default: 20)")
         ->type_name("N")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}));
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}).description(""));
     command->add_option("--model", options->filter.model, "Only this model's")->type_name("NAME");
     command->add_option("--session", options->filter.session, "Only this session's")->type_name("ID");
     command->add_option("--kind", options->filter.kind, "Only of this kind (main, subagent, title, ...)")

@@ -46,9 +46,10 @@ void add_version(CLI::App& app, int& status) {
 void add_completions(CLI::App& app, int& status) {
     auto* command = app.add_subcommand("completions", "Print the completion script of a shell");
     const auto shell = std::make_shared<std::string>();
-    command->add_option("SHELL", *shell, "bash, zsh or fish")
+    command->add_option("SHELL", *shell, "The shell")
+        ->type_name("{bash,zsh,fish}")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
     command->footer(
         "Examples:\n"
         "  localcode completions bash > ~/.local/share/bash-completion/completions/localcode\n"

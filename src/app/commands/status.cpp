@@ -199,7 +199,7 @@ void add_status(CLI::App& app, int& status) {
             "Waits until it has ended. Examples:\n  localcode stop\n  localcode stop --port 4243", stop);
     command->add_option("--timeout", options->timeout_s, "Seconds to wait for its end (default: 60)")
         ->type_name("N")
-        ->check(CLI::Range(1, 86'400));
+        ->check(CLI::Range(1, 86'400).description(""));
 }
 
 }  // namespace lc::commands
