@@ -1,0 +1,51 @@
+"""Real processes, real models: paths come from the environment, and a test without its path fails."""
+import os
+
+import pytest
+
+from engine_process import Engine
+
+
+def path_from(variable):
+    path = os.environ.get(variable)
+    if not path:
+        pytest.fail(f"{variable} is not set: these tests need a built engine and real models")
+    if not os.path.exists(path):
+        pytest.fail(f"{variable}={path} does not exist")
+    return path
+
+
+@pytest.fixture(scope="session")
+def engine_binary():
+    return path_from("LOCALCODE_ENGINE")
+
+
+@pytest.fixture(scope="session")
+def llama_server_binary():
+    return path_from("LOCALCODE_LLAMA_SERVER")
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    return path_from("LOCALCODE_TEST_MODEL_SMOLLM2")
+
+
+@pytest.fixture(scope="session")
+def gemma():
+    return path_from("LOCALCODE_TEST_MODEL_GEMMA")
+
+
+@pytest.fixture
+def start(tmp_path_factory, engine_binary):
+    """start(model, *args, binary=...) -> a ready Engine, stopped after the test."""
+    running = []
+
+    def starter(model, *args, binary=None):
+        engine = Engine(binary or engine_binary, model, args, tmp_path_factory.mktemp("e"))
+        running.append(engine)
+        engine.wait_ready()
+        return engine
+
+    yield starter
+    for engine in running:
+        engine.kill()
