@@ -47,9 +47,10 @@ void build(CLI::App& app, int& status) {
     add_config(app, status);
     add_version(app, status);
     add_completions(app, status);
+    add_man_page(app, status);
     // A sub-command does not inherit the text of the footer that is set later than it is made.
     for (CLI::App* command : app.get_subcommands({})) {
-        command->group("Commands");
+        if (command->get_name() != "man-page") command->group("Commands");
         if (command->get_footer() == examples) command->footer("");
         for (CLI::App* inner : command->get_subcommands({})) {
             inner->group("Commands");

@@ -22,6 +22,7 @@ void add_logs(CLI::App& app, int& status);
 void add_requests(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 void add_completions(CLI::App& app, int& status);
+void add_man_page(CLI::App& app, int& status);  ///< hidden: for packaging
 
 /// Prints "localcode COMMAND: text" to standard error; returns `usage` for bad_request, else `failed`.
 int complain(std::string_view command, const Error& error);

@@ -55,7 +55,7 @@ void collect(const CLI::App& app, std::vector<std::string> path, std::vector<Com
             command.flags.push_back(std::move(flag));
         }
     }
-    const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
+    const auto subcommands = app.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); });
     for (const CLI::App* sub : subcommands)
         command.subcommands.emplace_back(sub->get_name(), first_line(sub->get_description()));
     out.push_back(std::move(command));
