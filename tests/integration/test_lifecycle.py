@@ -54,8 +54,12 @@ def test_sigint_stops_too(backend, make_gateway):
 
 def test_the_stop_command(backend, make_gateway):
     gateway = make_gateway(backend_config(backend))
+    code = []
+    reaper = threading.Thread(target=lambda: code.append(gateway.process.wait(60)))  # `stop` waits until it is gone
+    reaper.start()
     gateway.run("stop", "--port", str(gateway.port))
-    assert gateway.process.wait(60) == 0
+    reaper.join()
+    assert code == [0]
     gateway.process = None
 
 
