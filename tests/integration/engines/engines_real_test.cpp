@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -77,17 +78,21 @@ struct Bench {
         while (!done() && std::chrono::steady_clock::now() < deadline) run_for(10ms);
         return done();
     }
+    [[noreturn]] void give_up() const {
+        std::fprintf(stderr, "no answer within two minutes; the log so far:\n%s", log.c_str());
+        std::abort();
+    }
     template <class T>
     T finish(awaitable<T> task) {
         std::optional<T> out;
         boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr, T value) { out = std::move(value); });
-        if (!run_until([&] { return out.has_value(); })) std::abort();
+        if (!run_until([&] { return out.has_value(); })) give_up();
         return std::move(*out);
     }
     void finish(awaitable<void> task) {
         bool done = false;
         boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr) { done = true; });
-        if (!run_until([&] { return done; })) std::abort();
+        if (!run_until([&] { return done; })) give_up();
     }
     Result<Ready> get(const std::string& model) { return finish(acquire(*engines, model)); }
     Status state(std::size_t i = 0) const { return status(*engines).at(i); }
@@ -293,6 +298,10 @@ TEST_P(RealEngine, FailuresNameTheirCause) {
         m.args = std::move(more);
         return m;
     };
+    // An engine that may not take more memory than this: a real exhaustion would hit the whole machine.
+    auto limited = args({"-c", "8000000"});
+    limited.engine = put("limited-engine", "#!/bin/sh\nulimit -v 4000000\nexec '" + program + "' \"$@\"\n");
+    fs::permissions(limited.engine, fs::perms::owner_all);
     auto huge = model("m", smollm);
     huge.context = 50'000'000;
     auto bad_template = model("m", smollm);
@@ -311,7 +320,7 @@ TEST_P(RealEngine, FailuresNameTheirCause) {
         {"unknown architecture", model("m", put("arch.gguf", nonsense.bytes())), "'nonsense'", true},
         {"a model without its tensors", model("m", put("small.gguf", gguf::testing::small_llama().bytes())), "could not be loaded", true},
         {"configured context beyond the memory", huge, "lower its context or slots", false},
-        {"memory runs out in the engine", args({"-c", "400000000"}), "too little memory", true},
+        {"memory runs out in the engine", limited, "too little memory", true},
         {"unknown argument", args({"--no-such-argument"}), "--no-such-argument", true},
         {"broken template", bad_template, "chat template has a fault", true},
     };
