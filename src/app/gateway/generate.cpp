@@ -1,6 +1,7 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
 #include "app/gateway/parts.hpp"
 #include "base/sha256.hpp"
+#include "core/forward/forward.hpp"
 #include "core/stream/should_count.hpp"
 
 namespace lc::gateway {
@@ -45,7 +46,11 @@ std::string place_name(const Turn& turn) {
 }
 
 /// A failure of the place that answers, in words that say which it was. Overflow keeps its own wording.
-Error named(const Turn& turn, Error error) {
+Error named(const Gateway& gateway, const Turn& turn, Error error) {
+    if (error.code == Errc::unauthorized && !turn.local && !gateway.backends[turn.choice.index].key.empty()) {
+        // The client's key was fine: it is ours that the backend does not take.
+        return {Errc::upstream_error, place_name(turn) + " refuses the key that is configured for it: " + error.detail};
+    }
     if (error.code == Errc::upstream_error || error.code == Errc::upstream_timeout) {
         error.detail = place_name(turn) + ": " + error.detail;
     }
@@ -122,7 +127,7 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
 /// An answer without a stream, or with another status than 200.
 awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::ResponseHead& head) {
     auto body = co_await net::read_all(*turn.call);
-    if (!body) co_return tl::unexpected(body.error());
+    if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
     const auto type = net::get(head.fields, "content-type");
     if (head.status >= 400) {
         int retry_after = 0;
@@ -130,10 +135,8 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
             retry_after = std::clamp(std::atoi(std::string(text).c_str()), 0, 86'400);
         }
         const Error error = api::classify_upstream_error(head.status, *body, retry_after);
-        // What the client did wrong is told in the backend's own words; the rest in ours.
-        const bool as_it_came = error.code == Errc::bad_request && (*body).starts_with('{') && !turn.sent.committed &&
-                                turn.match.dialect != api::Dialect::messages;
-        if (!as_it_came) co_return tl::unexpected(named(turn, error));
+        const bool as_it_came = forward::passes_as_it_came(head.status, error.code) && !turn.sent.committed;
+        if (!as_it_came) co_return tl::unexpected(named(gateway, turn, error));
         turn.record.error_code = name_of(error.code);
         turn.record.error_detail = error.detail;
     } else {
@@ -168,7 +171,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
 
     turn.call = net::make_call(*gateway.pool, std::move(up.target), up.timeouts);
     const auto head = co_await net::exchange(*turn.call, std::move(up.request));
-    if (!head) co_return tl::unexpected(named(turn, head.error()));
+    if (!head) co_return tl::unexpected(named(gateway, turn, head.error()));
     turn.record.ms.first_byte = ms_since(turn.began);
 
     const bool is_stream = net::get(head->fields, "content-type").starts_with("text/event-stream");
@@ -176,7 +179,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
 
     if (up.assemble) {
         auto body = co_await collect_stream(gateway, turn, *turn.call);
-        if (!body) co_return tl::unexpected(named(turn, body.error()));
+        if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
         turn.ended = true;
         turn.record.status = 200;
         turn.record.bytes_out = static_cast<std::int64_t>(body->size());
@@ -188,7 +191,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
     const auto relayed = co_await relay_stream(gateway, turn, *turn.call);
     turn.ended = true;
     if (relayed) co_return co_await net::finish(*turn.exchange);
-    if (!relayed.error().passed_on) co_return tl::unexpected(named(turn, relayed.error().error));
+    if (!relayed.error().passed_on) co_return tl::unexpected(named(gateway, turn, relayed.error().error));
     turn.record.error_code = name_of(relayed.error().error.code);
     turn.record.error_detail = relayed.error().error.detail;
     co_await net::abort(*turn.exchange);

@@ -37,6 +37,7 @@ struct Backend {
     std::vector<std::string> models;
     Clock::time_point asked{};  ///< when its list of models was asked for last
     std::string error;          ///< why that failed, empty when it did not
+    std::shared_ptr<asio::steady_timer> asking;  ///< while it is being asked: cancelled when the answer is there
 };
 
 /// One request that is being answered. Lives in its handler's coroutine frame; `Gateway::turns` points at it meanwhile.

@@ -1,4 +1,6 @@
 // How a request is put to an engine or to a remote backend.
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <simdjson.h>
 
 #include "app/gateway/parts.hpp"
@@ -83,9 +85,17 @@ awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age) {
         auto& backend = gateway.backends[i];
         if (!backend.config.models.empty()) continue;
         const auto now = Clock::now();
+        if (const auto asking = backend.asking) {
+            boost::system::error_code woken;
+            co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            continue;
+        }
         if (backend.asked != Clock::time_point{} && now - backend.asked < max_age) continue;
-        backend.asked = now;  // before the wait: others do not ask meanwhile
+        backend.asked = now;
+        backend.asking = std::make_shared<asio::steady_timer>(gateway.executor, Clock::time_point::max());
         auto ids = co_await ask_models(gateway, backend.target, backend.key);
+        backend.asking->cancel();
+        backend.asking.reset();
         if (!ids) {
             backend.error = ids.error().detail;
             say(gateway, Level::warn, "backend " + backend.config.name + ": its models are not known: " + backend.error);

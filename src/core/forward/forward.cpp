@@ -121,4 +121,10 @@ Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRul
     return out;
 }
 
+bool passes_as_it_came(int status, Errc code) {
+    if (status < 400 || status >= 500) return false;
+    // upstream_error: a status between 400 and 499 that stands for nothing in particular.
+    return code == Errc::bad_request || code == Errc::upstream_error;
+}
+
 }  // namespace lc::forward

@@ -42,4 +42,9 @@ struct BackendRules {
 /// To a remote backend whose base URL has its /v1 already.
 [[nodiscard]] Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRules& rules);
 
+/// Whether a refusal of the place that answers goes to the client in its own words and with its own status: what the client
+/// did wrong does; what is between us and that place (keys, its load, its faults) and what clients must recognise (overflow)
+/// is told by us. `code`: what api::classify_upstream_error makes of it.
+[[nodiscard]] bool passes_as_it_came(int status, Errc code);
+
 }  // namespace lc::forward

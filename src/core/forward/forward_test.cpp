@@ -113,6 +113,15 @@ TEST(Forward, EngineIsAskedForAStream) {
     }
 }
 
+TEST(Forward, WhichRefusalsPassAsTheyCame) {
+    EXPECT_TRUE(passes_as_it_came(400, Errc::bad_request));
+    EXPECT_TRUE(passes_as_it_came(418, Errc::upstream_error));
+    EXPECT_FALSE(passes_as_it_came(400, Errc::context_length_exceeded)) << "clients know our wording";
+    EXPECT_FALSE(passes_as_it_came(401, Errc::unauthorized)) << "the backend refused our key, not the client's";
+    EXPECT_FALSE(passes_as_it_came(429, Errc::rate_limited));
+    EXPECT_FALSE(passes_as_it_came(500, Errc::upstream_error));
+}
+
 TEST(Forward, EnginePaths) {
     const struct {
         const char* asked;
