@@ -30,7 +30,8 @@ std::int64_t sum(const std::vector<RepoFile>& files) {
 }
 
 LocalModel local_model(const Choice& choice, const std::string& dir) {
-    LocalModel out{.path = dir + "/" + choice.files.front().path, .quant = choice.quant, .bytes = sum(all_files(choice))};
+    LocalModel out{
+        .path = dir + "/" + choice.files.front().path, .quant = choice.quant, .bytes = sum(all_files(choice))};
     for (const RepoFile& file : choice.files) out.files.push_back(dir + "/" + file.path);
     if (!choice.projector.empty()) out.projector = dir + "/" + choice.projector.front().path;
     return out;
@@ -60,7 +61,8 @@ Result<void> write_records(const std::string& dir, const Spec& spec, const Choic
 }
 
 /// Is the file complete under its final name? One that no fetch has put there is hashed.
-awaitable<Result<bool>> is_complete(Run& run, const RepoFile& file, const std::string& dir, const std::vector<RepoFile>& known) {
+awaitable<Result<bool>> is_complete(Run& run, const RepoFile& file, const std::string& dir,
+                                    const std::vector<RepoFile>& known) {
     const std::string path = dir + "/" + file.path;
     if (file_size(path) != file.size) co_return false;
     if (file.sha256.empty() || std::find(known.begin(), known.end(), file) != known.end()) co_return true;
@@ -88,7 +90,8 @@ Result<void> check_disk(const std::vector<RepoFile>& missing, const std::string&
     const auto free = disk_free(dir);
     if (!free) return tl::unexpected(free.error());
     if (needed <= *free) return {};
-    return fail(Errc::overloaded, "this needs " + human_bytes(needed) + " of disk, and " + human_bytes(*free) + " are free in " + dir +
+    return fail(Errc::overloaded, "this needs " + human_bytes(needed) + " of disk, and " + human_bytes(*free) +
+                                      " are free in " + dir +
                                       ". Free some, or set LOCALCODE_CACHE_DIR to a folder on a larger disk");
 }
 
@@ -104,7 +107,8 @@ awaitable<Result<LocalModel>> fetch(Run& run, Spec spec) {
     auto made = co_await blocking(run, [&dir] { return sys::ensure_private_dir(dir, sys::Symlink::follow); });
     if (!made) co_return tl::unexpected(made.error());
 
-    const std::vector<RepoFile> files = all_files(*choice), known = record ? all_files(*record) : std::vector<RepoFile>{};
+    const std::vector<RepoFile> files = all_files(*choice),
+                                known = record ? all_files(*record) : std::vector<RepoFile>{};
     std::vector<RepoFile> missing;
     run.progress.total = sum(files);
     run.progress.count = static_cast<int>(files.size());
@@ -168,7 +172,11 @@ awaitable<Result<LocalModel>> fetch_model(net::Pool& pool, std::string text, Env
     if (!spec) co_return tl::unexpected(spec.error());
     auto endpoint = parse_endpoint(env.endpoint);
     if (!endpoint) co_return fail(Errc::bad_request, "HF_ENDPOINT: " + endpoint.error().detail);
-    Run run{.pool = pool, .env = std::move(env), .endpoint = std::move(*endpoint), .on_progress = std::move(progress), .stop = stop};
+    Run run{.pool = pool,
+            .env = std::move(env),
+            .endpoint = std::move(*endpoint),
+            .on_progress = std::move(progress),
+            .stop = stop};
     if (stop != nullptr) {
         stop->wake = [&run] {
             if (run.call) net::cancel(*run.call);

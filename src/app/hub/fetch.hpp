@@ -23,7 +23,7 @@ struct Env {
     std::string cache_dir;  ///< models live in <cache_dir>/models/hf/<org>/<repo>/
     std::string ca_file;    ///< own CA (PEM) instead of the system's
     std::string user_agent = "localcode";
-    bool refresh = false;   ///< ask the hub even when everything is here, and take what has changed
+    bool refresh = false;  ///< ask the hub even when everything is here, and take what has changed
     Patience patience;
 };
 
@@ -42,8 +42,8 @@ struct LocalModel {
 /// Called on the network thread, a few times a second at most. Must not block.
 using OnProgress = std::function<void(const Progress&)>;
 
-/// Lets somebody else end a download: call `stop()` on the network thread from anywhere. What has come stays as a part file
-/// and is built upon the next time. Must outlive the fetch.
+/// Lets somebody else end a download: call `stop()` on the network thread from anywhere. What has come stays as a part
+/// file and is built upon the next time. Must outlive the fetch.
 struct Stop {
     bool stopped = false;
     std::function<void()> wake;  ///< set by fetch_model while it runs
@@ -57,14 +57,17 @@ struct Stop {
 /// bad_request: not a spec. Blocks for a few small files.
 [[nodiscard]] Result<LocalModel> find_model(std::string_view spec, const std::string& cache_dir);
 
-/// Makes the model of `spec` be there. Files are written by a thread of the fetch's own: the network thread never waits for
-/// a disk. Borrows `pool` and `stop`, which must outlive the call. Errors: bad_request (not a spec, ambiguous), not_found (no such
-/// repository, file or quantisation: names the nearest), unauthorized (private or gated: says HF_TOKEN), rate_limited,
-/// upstream_error, upstream_timeout, overloaded (not enough disk), cancelled, internal (files).
-awaitable<Result<LocalModel>> fetch_model(net::Pool& pool, std::string spec, Env env, OnProgress progress = {}, Stop* stop = nullptr);
+/// Makes the model of `spec` be there. Files are written by a thread of the fetch's own: the network thread never waits
+/// for a disk. Borrows `pool` and `stop`, which must outlive the call. Errors: bad_request (not a spec, ambiguous),
+/// not_found (no such repository, file or quantisation: names the nearest), unauthorized (private or gated: says
+/// HF_TOKEN), rate_limited, upstream_error, upstream_timeout, overloaded (not enough disk), cancelled, internal
+/// (files).
+awaitable<Result<LocalModel>> fetch_model(net::Pool& pool, std::string spec, Env env, OnProgress progress = {},
+                                          Stop* stop = nullptr);
 
 /// The same on a loop of its own, for the time before there is one: SIGINT and SIGTERM end it with `cancelled`, and
 /// `*signal` (may be null) tells which it was.
-[[nodiscard]] Result<LocalModel> fetch_model_now(std::string spec, Env env, OnProgress progress = {}, int* signal = nullptr);
+[[nodiscard]] Result<LocalModel> fetch_model_now(std::string spec, Env env, OnProgress progress = {},
+                                                 int* signal = nullptr);
 
 }  // namespace lc::hub

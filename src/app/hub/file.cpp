@@ -13,7 +13,7 @@ constexpr std::int64_t hash_size = std::int64_t{32} << 20;
 
 struct Download {
     RepoFile file;
-    std::string name;     ///< "org/repo/path"
+    std::string name;  ///< "org/repo/path"
     Part part;
     PartNote note;
     std::int64_t high = 0;   ///< the most bytes there ever were in this run
@@ -21,7 +21,9 @@ struct Download {
     bool restarted = false;  ///< once because of a wrong checksum
 };
 
-Error upstream(std::string detail) { return fail(Errc::upstream_error, std::move(detail)).value(); }
+Error upstream(std::string detail) {
+    return fail(Errc::upstream_error, std::move(detail)).value();
+}
 
 void show(Run& run, const Download& d, bool force = false) {
     run.progress.stage = Stage::downloading;
@@ -116,10 +118,12 @@ awaitable<Result<void>> attempt(Run& run, Download& d, const Url& url) {
     const Verdict verdict = judge(got->head, d.part.size, d.file.size);
     switch (verdict.use) {
         case Use::give_up:
-            if (got->head.status >= 400) co_return tl::unexpected(explain_status(got->head, d.name, got->url.host, got->had_token));
+            if (got->head.status >= 400)
+                co_return tl::unexpected(explain_status(got->head, d.name, got->url.host, got->had_token));
             co_return fail(Errc::upstream_error, d.name + ": " + verdict.why);
         case Use::retry:
-            co_return co_await pause(run, explain_status(got->head, d.name, got->url.host, got->had_token), retry_after(got->head));
+            co_return co_await pause(run, explain_status(got->head, d.name, got->url.host, got->had_token),
+                                     retry_after(got->head));
         case Use::ask_anew:
             if (auto cleared = co_await start_over(run, d); !cleared) co_return cleared;
             co_return co_await pause(run, upstream(d.name + ": the rest does not fit to what is here"));
@@ -128,14 +132,13 @@ awaitable<Result<void>> attempt(Run& run, Download& d, const Url& url) {
                 if (auto cleared = co_await start_over(run, d); !cleared) co_return cleared;
             }
             break;
-        case Use::append:
-            d.mixed = true;
-            break;
+        case Use::append: d.mixed = true; break;
     }
     const PartNote note{d.file.sha256, std::string(net::get(got->fields, "etag")), d.file.size};
     if (note != d.note) {
         d.note = note;
-        if (auto written = co_await blocking(run, [&d] { return write_note(d.part, d.note); }); !written) co_return written;
+        if (auto written = co_await blocking(run, [&d] { return write_note(d.part, d.note); }); !written)
+            co_return written;
     }
     show(run, d, true);
     const auto received = co_await receive(run, d);
@@ -177,8 +180,10 @@ awaitable<Result<void>> fetch_file(Run& run, Url url, RepoFile file, std::string
         // Perhaps only the beginning was bad, from an earlier run or before a cut.
         if (!d.mixed || d.restarted) {
             discard(d.part);
-            co_return fail(Errc::upstream_error, d.name + " does not have the SHA-256 that the hub's list gives for it. It was removed; "
-                                                          "if the repository is just being changed, try again later");
+            co_return fail(Errc::upstream_error,
+                           d.name +
+                               " does not have the SHA-256 that the hub's list gives for it. It was removed; "
+                               "if the repository is just being changed, try again later");
         }
         d.restarted = true;
         d.high = 0;

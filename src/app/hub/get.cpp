@@ -67,8 +67,8 @@ tl::unexpected<Error> interrupted() {
 }
 
 std::chrono::seconds retry_after(const AnswerHead& head) {
-    return std::chrono::seconds(
-        std::min<std::int64_t>(retry_after_seconds(head.retry_after, static_cast<std::int64_t>(sys::unix_ms() / 1000)), 1 << 30));
+    return std::chrono::seconds(std::min<std::int64_t>(
+        retry_after_seconds(head.retry_after, static_cast<std::int64_t>(sys::unix_ms() / 1000)), 1 << 30));
 }
 
 void report(Run& run, bool force) {
@@ -79,9 +79,10 @@ void report(Run& run, bool force) {
     if (run.progress.stage == Stage::downloading) {
         note_bytes(run.speed, std::chrono::duration<double>(now.time_since_epoch()).count(), run.progress.bytes);
         run.progress.bytes_per_s = bytes_per_second(run.speed);
-        run.progress.eta_s = run.progress.bytes_per_s > 0
-                                 ? static_cast<double>(run.progress.total - run.progress.bytes) / run.progress.bytes_per_s
-                                 : -1;
+        run.progress.eta_s =
+            run.progress.bytes_per_s > 0
+                ? static_cast<double>(run.progress.total - run.progress.bytes) / run.progress.bytes_per_s
+                : -1;
     }
     run.on_progress(run.progress);
 }
@@ -123,7 +124,8 @@ awaitable<tl::expected<Answer, GetFault>> get(Run& run, Url url, net::Fields fie
         net::Request request{.method = "GET", .target = url.target, .fields = fields};
         const bool with_token = !run.env.token.empty() && may_carry_token(url, run.endpoint);
         if (with_token) request.fields.push_back({"authorization", "Bearer " + run.env.token});
-        run.call = net::make_call(run.pool, {.host = url.host, .port = url.port, .tls = url.tls, .ca_file = run.env.ca_file}, timeouts);
+        run.call = net::make_call(
+            run.pool, {.host = url.host, .port = url.port, .tls = url.tls, .ca_file = run.env.ca_file}, timeouts);
         auto head = co_await net::exchange(*run.call, std::move(request));
         if (!head) {
             run.call.reset();

@@ -17,8 +17,12 @@
 namespace lc::hub {
 namespace {
 
-std::string part_path(const std::string& final_path) { return final_path + ".part"; }
-std::string note_path(const std::string& final_path) { return final_path + ".part.json"; }
+std::string part_path(const std::string& final_path) {
+    return final_path + ".part";
+}
+std::string note_path(const std::string& final_path) {
+    return final_path + ".part.json";
+}
 
 tl::unexpected<Error> fault(std::string_view doing, const std::string& path, int error) {
     std::string detail = "cannot " + std::string(doing) + " " + path + ": " + sys::errno_text(error);
@@ -27,11 +31,13 @@ tl::unexpected<Error> fault(std::string_view doing, const std::string& path, int
 }
 
 /// Up to `max_bytes` from `offset` into `hash`; how many there were.
-Result<std::int64_t> hash_range(int fd, Sha256& hash, std::int64_t offset, std::int64_t max_bytes, const std::string& path) {
+Result<std::int64_t> hash_range(int fd, Sha256& hash, std::int64_t offset, std::int64_t max_bytes,
+                                const std::string& path) {
     std::vector<char> buffer(std::size_t{1} << 20);
     std::int64_t done = 0;
     while (done < max_bytes) {
-        const auto want = static_cast<std::size_t>(std::min<std::int64_t>(max_bytes - done, static_cast<std::int64_t>(buffer.size())));
+        const auto want = static_cast<std::size_t>(
+            std::min<std::int64_t>(max_bytes - done, static_cast<std::int64_t>(buffer.size())));
         const ssize_t n = ::pread(fd, buffer.data(), want, offset + done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fault("read", path, errno);
@@ -69,7 +75,8 @@ Result<std::optional<Part>> open_part(const std::string& final_path) {
         } while (locked != 0 && errno == EINTR);
         if (locked != 0 && errno == EWOULDBLOCK) return std::optional<Part>();
         if (locked != 0) return fault("lock", path, errno);
-        struct stat ours {}, named {};
+        struct stat ours {
+        }, named{};
         if (::fstat(fd->get(), &ours) != 0) return fault("look at", path, errno);
         // Between open and lock the one before us may have finished: then this file has another name by now, or none.
         if (::stat(path.c_str(), &named) != 0 || named.st_ino != ours.st_ino || named.st_dev != ours.st_dev) continue;
@@ -98,7 +105,8 @@ Result<void> clear(Part& part) {
 }
 
 Result<std::int64_t> hash_some(Part& part, std::int64_t max_bytes) {
-    auto done = hash_range(part.fd.get(), part.hash, part.hashed, std::min(max_bytes, part.size - part.hashed), part_path(part.final_path));
+    auto done = hash_range(part.fd.get(), part.hash, part.hashed, std::min(max_bytes, part.size - part.hashed),
+                           part_path(part.final_path));
     if (done) part.hashed += *done;
     return done;
 }

@@ -1,4 +1,5 @@
-// The file that a download grows in, "<name>.part", and the note beside it. Everything here blocks: not for the network thread.
+// The file that a download grows in, "<name>.part", and the note beside it. Everything here blocks: not for the network
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace lc::hub {
 struct Part {
     std::string final_path;  ///< where the file goes once it is verified
     sys::UniqueFd fd;
-    std::int64_t size = 0;   ///< bytes there
-    Sha256 hash;             ///< over `hashed` bytes from the beginning
+    std::int64_t size = 0;  ///< bytes there
+    Sha256 hash;            ///< over `hashed` bytes from the beginning
     std::int64_t hashed = 0;
 };
 

@@ -30,13 +30,15 @@ struct Run {
     Attempts attempts;
     Progress progress;
     Speed speed;
-    std::int64_t before = 0;              ///< bytes of the files that are complete
+    std::int64_t before = 0;  ///< bytes of the files that are complete
     std::int64_t downloaded = 0;
     std::chrono::steady_clock::time_point reported{};
-    asio::thread_pool files{1};           ///< last, so that it is joined before the rest goes away
+    asio::thread_pool files{1};  ///< last, so that it is joined before the rest goes away
 };
 
-[[nodiscard]] inline bool stopped(const Run& run) { return run.stop != nullptr && run.stop->stopped; }
+[[nodiscard]] inline bool stopped(const Run& run) {
+    return run.stop != nullptr && run.stop->stopped;
+}
 [[nodiscard]] tl::unexpected<Error> interrupted();
 
 template <class F>
@@ -66,7 +68,7 @@ struct GetFault {
 struct Answer {
     AnswerHead head;
     net::Fields fields;
-    Url url;             ///< the last one, after redirects
+    Url url;  ///< the last one, after redirects
     bool had_token = false;
 };
 /// One attempt: follows redirects until there is an answer; its body is to be read from `run.call`.
