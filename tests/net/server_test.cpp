@@ -64,6 +64,22 @@ TEST(Server, PipelinedBehindASlowOneWaitsItsTurn) {
     EXPECT_TRUE(client.closed());
 }
 
+TEST(Server, PipelinedInPartsWhileOneIsAnswered) {
+    // Bytes come while a read is under way behind others that are then consumed.
+    TestServer server(answer_late);
+    Raw client(server.port());
+    client.send(get_request("/slow"));
+    std::this_thread::sleep_for(20ms);
+    client.send(get_request("/a") + get_request("/b"));
+    EXPECT_TRUE(client.read_until("/b").ends_with("\r\n\r\n/b"));
+    client.send(get_request("/slow"));
+    std::this_thread::sleep_for(20ms);
+    client.send(get_request("/c") + "GET /d HT");
+    EXPECT_TRUE(client.read_until("/c").ends_with("\r\n\r\n/c"));
+    client.send("TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(client.read_all().ends_with("\r\n\r\n/d"));
+}
+
 TEST(Server, PipelinedBytesBeyondTheBoundStayInTheKernel) {
     // While one request is answered, a client pushes far more than is ever kept.
     TestServer server(answer_late);

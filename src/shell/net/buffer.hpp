@@ -1,4 +1,5 @@
 // A byte buffer that is filled at the end and consumed from the front; it allocates on first use and can be released.
+// While it is pinned (a read into the room behind its end is under way), consuming leaves the end where it is.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace lc::net {
 struct Buffer {
     std::unique_ptr<char[]> bytes;
     std::size_t capacity = 0, begin = 0, end = 0;
+    bool pinned = false;
 };
 
 [[nodiscard]] inline std::size_t size(const Buffer& b) { return b.end - b.begin; }
@@ -20,10 +22,11 @@ struct Buffer {
 
 inline void consume(Buffer& b, std::size_t n) {
     b.begin += n;
-    if (b.begin == b.end) b.begin = b.end = 0;
+    if (b.begin == b.end && !b.pinned) b.begin = b.end = 0;
 }
 
-/// Makes room for at least `n` bytes behind the content and returns how many fit. Moves the content; views die.
+/// Makes room for at least `n` bytes behind the content and returns how many fit. Moves the content; views die. Not while
+/// pinned.
 inline std::size_t make_room(Buffer& b, std::size_t n) {
     if (b.capacity - b.end >= n) return b.capacity - b.end;
     const std::size_t used = size(b);
@@ -43,7 +46,7 @@ inline std::size_t make_room(Buffer& b, std::size_t n) {
 
 /// Gives the memory back when it is empty and larger than `keep`.
 inline void shrink(Buffer& b, std::size_t keep) {
-    if (size(b) == 0 && b.capacity > keep) b = {};
+    if (size(b) == 0 && b.capacity > keep && !b.pinned) b = {};
 }
 
 }  // namespace lc::net

@@ -98,7 +98,7 @@ void on_written(Connection& c, const error_code& ec, std::size_t n) {
     flush(c);
     if (c.exchange && c.exchange->room && q.unsent <= c.core->options.limits.high_water) c.exchange->room->cancel();
     if (q.unsent == 0 && c.phase == Phase::closing) return shutdown_sending(c);
-    if (c.phase == Phase::idle) advance(c);  // a pipelined request may have waited for the queue
+    if (c.phase == Phase::idle || c.phase == Phase::head) advance(c);  // a pipelined request may have waited for the queue
 }
 
 void flush(Connection& c) {
@@ -135,12 +135,12 @@ void append(WriteQueue& q, std::string_view bytes) {
 
 void on_read(Connection& c, const error_code& ec, std::size_t n) {
     c.reading = false;
+    c.in.pinned = false;
     const bool into_body = std::exchange(c.reading_body, false);
     if (c.phase == Phase::closed) return;
     if (c.phase == Phase::lingering) {
         if (c.stream.tls && !c.tls_ended) return;  // the shutdown under way sees to it
         if (ec) return close_now(c);
-        c.in.begin = c.in.end = 0;
         c.deadline = std::min(Clock::now() + linger_silence, c.linger_until);
         return arm_read(c);
     }
@@ -154,15 +154,15 @@ void on_read(Connection& c, const error_code& ec, std::size_t n) {
     } else {
         c.in.end += n;
     }
-    if (c.phase == Phase::closing) c.in.begin = c.in.end = 0;
+    if (c.phase == Phase::closing) consume(c.in, size(c.in));
     advance(c);
 }
 
 void arm_read(Connection& c) {
     if (c.reading || c.eof || c.phase == Phase::closed || c.phase == Phase::handshake) return;
     if (c.phase == Phase::lingering && c.stream.tls && !c.tls_ended) return;
-    if (size(c.in) >= max_pipelined && (c.phase == Phase::running || c.phase == Phase::decode)) return;
-    if (size(c.in) >= max_pipelined && c.phase == Phase::idle) return;  // waits for the write queue
+    const bool waiting = c.phase == Phase::running || c.phase == Phase::decode || c.phase == Phase::idle;
+    if (waiting && size(c.in) >= max_pipelined) return;  // idle: waits for the write queue
     asio::mutable_buffer into;
     if (c.phase == Phase::body && !c.request.chunked && size(c.in) == 0) {
         std::string& body = c.request.request.body;
@@ -177,6 +177,7 @@ void arm_read(Connection& c) {
         const std::size_t least = c.phase == Phase::body ? chunked_read : size(c.in) == 0 ? first_read : 1;
         const std::size_t room = make_room(c.in, least);
         into = asio::buffer(c.in.bytes.get() + c.in.end, room);
+        c.in.pinned = true;
     }
     c.reading = true;
     auto done = [self = c.shared_from_this()](const error_code& ec, std::size_t n) { on_read(*self, ec, n); };
@@ -195,9 +196,9 @@ void refuse(Connection& c, int status, const Error& error) {
     Response page = options.error_page ? options.error_page(error, status) : Response{status, {}, error.detail + "\n"};
     const std::string head =
         encode_answer_head(page.status, page.fields, Framing::length, page.body.size(), "close", date_line(*c.core));
-    c.request = {};
+    if (!c.reading_body) c.request = {};
     c.decoder.reset();
-    c.in.begin = c.in.end = 0;
+    consume(c.in, size(c.in));
     if (write(c, {head, page.body})) begin_close(c);
 }
 
@@ -458,8 +459,8 @@ void settle(Connection& c) {
     const ConnectionPtr self = c.shared_from_this();
     const std::unique_ptr<Exchange> x = std::move(c.exchange);
     if (c.phase != Phase::closed && !x->finished) {
-        if (x->started) {
-            begin_close(c, true);
+        if (x->started || x->gone) {
+            begin_close(c, x->started);
         } else {
             refuse(c, 500, {Errc::internal, "the request was not answered: this is a fault of LocalCode's, see its log"});
         }

@@ -35,7 +35,11 @@ void start_attempt(const DialingPtr& d) {
     const auto socket = std::make_shared<Socket>(d->executor);
     d->attempts.push_back(socket);
     ++d->running;
-    socket->async_connect(d->endpoints[d->next++], [d, socket](const error_code& ec) { on_attempt(d, socket, ec); });
+    const Endpoint& endpoint = d->endpoints[d->next++];
+    error_code fault;
+    socket->open(endpoint.protocol(), fault);  // a failure shows again in the attempt
+    if (!fault) keep_from_children(socket->native_handle());
+    socket->async_connect(endpoint, [d, socket](const error_code& ec) { on_attempt(d, socket, ec); });
     if (d->next == d->endpoints.size()) return;
     d->stagger.expires_after(attempt_delay);
     d->stagger.async_wait([d](const error_code& ec) {

@@ -46,6 +46,7 @@ Result<std::unique_ptr<Listener>> bind_tcp(const asio::any_io_executor& executor
     error_code ec;
     Acceptor& acceptor = listener->acceptor;
     acceptor.open(endpoint.protocol(), ec);
+    if (!ec) keep_from_children(acceptor.native_handle());
     if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
     // "::" takes IPv4 too, every other IPv6 address only itself.
     if (!ec && endpoint.address().is_v6()) {
@@ -92,6 +93,7 @@ Result<std::unique_ptr<Listener>> bind_unix(const asio::any_io_executor& executo
     const asio::local::stream_protocol::endpoint endpoint(path);
     error_code ec;
     acceptor.open(endpoint.protocol(), ec);
+    if (!ec) keep_from_children(acceptor.native_handle());
     // On Linux the file gets the descriptor's mode, so that nobody can connect before the chmod below.
     if (!ec) fchmod(acceptor.native_handle(), 0600);
     if (!ec) acceptor.bind(endpoint, ec);

@@ -1,5 +1,6 @@
 #include "shell/net/stream.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 
@@ -9,7 +10,10 @@
 
 namespace lc::net {
 
+void keep_from_children(int descriptor) { fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
 void prepare(Socket& socket, error_code& ec) {
+    keep_from_children(socket.native_handle());
     socket.non_blocking(true, ec);
     if (ec) return;
     const int family = socket.local_endpoint(ec).protocol().family();

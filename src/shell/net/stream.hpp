@@ -49,7 +49,10 @@ std::size_t try_write(Stream& stream, const Buffers& buffers, error_code& ec) {
     return n;
 }
 
-/// Non-blocking, and small writes leave at once (TCP).
+/// Close on exec: an engine must not hold a client's connection open.
+void keep_from_children(int descriptor);
+
+/// Non-blocking, kept from children, and small writes leave at once (TCP).
 void prepare(Socket& socket, error_code& ec);
 
 /// Closes; what is under way ends with operation_aborted.
