@@ -8,16 +8,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from fake_backend import FakeBackend  # noqa: E402
 from support import certificates  # noqa: E402
-from support.gateway import Gateway, program  # noqa: E402
+from support.gateway import Gateway, backend_config, program  # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: a long test that runs with `make test-full` only")
-
-
-def backend_config(backend, name="fake", models=("fake-model", "fake-small"), extra="", path="/v1"):
-    listed = ", ".join(f'"{m}"' for m in models)
-    return f'[[backend]]\nname = "{name}"\nurl = "{backend.url}{path}"\nmodels = [{listed}]\n{extra}\n'
 
 
 @pytest.fixture

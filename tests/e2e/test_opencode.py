@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from conftest import backend_config
-from support.gateway import Gateway, program
+from support.gateway import Gateway, backend_config, program
 from support.opencode import OpenCode, config
 
 

@@ -191,7 +191,7 @@ class FakeBackend:
     def release(self):
         self.gate.set()
 
-    def wait_for(self, what, timeout=30, message="the backend did not see what was expected"):
+    def wait_for(self, what, timeout=180, message="the backend did not see what was expected"):
         """Polls until `what(self)` is true; its value is returned."""
         deadline = time.monotonic() + timeout
         while not (value := what(self)):

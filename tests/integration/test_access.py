@@ -1,9 +1,8 @@
 """Who may ask: API keys, Host and Origin (DNS rebinding), CORS, listening beyond loopback."""
 import pytest
 
-from conftest import backend_config
 from support import http
-from support.gateway import Gateway, free_port
+from support.gateway import Gateway, backend_config, free_port
 
 KEYS = '[[auth.keys]]\nname = "alice"\nkey = "key-of-alice"\n[[auth.keys]]\nname = "bob"\nkey = "env:BOBS_KEY"\n'
 
@@ -94,7 +93,7 @@ def test_configured_origins(backend, make_gateway):
 def test_listening_beyond_loopback_needs_a_key(backend):
     gateway = Gateway(backend_config(backend), args=["--host", "0.0.0.0"], start=False, port=free_port())
     gateway.launch()
-    assert gateway.process.wait(30) != 0
+    assert gateway.process.wait(180) != 0
     assert "key" in gateway.log
     gateway.process = None
     gateway.close()

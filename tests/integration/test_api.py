@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from conftest import backend_config
+from support.gateway import backend_config
 
 
 def test_health_has_the_documented_form(gateway):

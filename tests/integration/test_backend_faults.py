@@ -4,9 +4,8 @@ import time
 
 import pytest
 
-from conftest import backend_config
 from fake_backend.scripts import OVERFLOWS
-from support.gateway import free_port
+from support.gateway import backend_config, free_port
 
 
 @pytest.mark.parametrize("wording", sorted(OVERFLOWS))

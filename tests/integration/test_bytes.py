@@ -5,7 +5,7 @@ import random
 import string
 import zlib
 
-from conftest import backend_config
+from support.gateway import backend_config
 from fake_backend import scripts
 
 # Numbers beyond double and int64, duplicate keys, escapes, odd spacing, order, half a surrogate pair.

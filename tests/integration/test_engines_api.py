@@ -174,9 +174,9 @@ def test_a_client_that_leaves_frees_its_slot(local, phase):
         while b'"content":"' not in c.buffer.replace(b'"content":""', b""):
             assert c.more()
     else:
-        until(lambda: busy_slots(local) == 1, 60, "prefill should have begun")
+        until(lambda: busy_slots(local) == 1, message="prefill should have begun")
     c.close()
-    until(lambda: busy_slots(local) == 0, 30, "the slot is still busy")
+    until(lambda: busy_slots(local) == 0, message="the slot is still busy")
     assert local.chat("Hi", max_tokens=2).status == 200
 
 
@@ -189,7 +189,7 @@ def test_an_explicit_cancel(local):
     for _ in c.body(answer):
         pass
     assert not answer.done
-    until(lambda: busy_slots(local) == 0, 30, "the slot is still busy")
+    until(lambda: busy_slots(local) == 0, message="the slot is still busy")
     c.close()
 
 
@@ -225,8 +225,8 @@ def test_killed_in_the_prefill(local):
     content = f"{time.time()} " + "some words to read " * 2500
     t = threading.Thread(target=lambda: result.append(local.chat(content, max_tokens=4)))
     t.start()
-    until(lambda: busy_slots(local) == 1, 60, "prefill should have begun")
+    until(lambda: busy_slots(local) == 1, message="prefill should have begun")
     os.kill(pid, signal.SIGKILL)
-    t.join(60)
+    t.join()
     assert result and result[0].status == 502 and result[0].error["message"]
     assert local.chat("Hi", max_tokens=2).status == 200

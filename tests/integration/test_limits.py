@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from conftest import backend_config
+from support.gateway import backend_config
 
 LIMITS = """[server.limits]
 max_header_bytes = 8192

@@ -2,7 +2,7 @@
 import json
 import re
 
-from conftest import backend_config
+from support.gateway import backend_config
 
 TOOLS = [{"type": "function", "function": {"name": "read", "description": "Reads a file", "parameters": {
     "type": "object", "properties": {"path": {"type": "string"}}}}}]

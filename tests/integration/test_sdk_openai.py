@@ -102,7 +102,7 @@ def test_cancel(client, backend):
 
 
 def test_a_key(backend, make_gateway):
-    from conftest import backend_config
+    from support.gateway import backend_config
     g = make_gateway('[[auth.keys]]\nname = "a"\nkey = "k-of-a"\n' + backend_config(backend))
     with openai.OpenAI(base_url=f"{g.url}/v1", api_key="k-of-a", max_retries=0) as c:
         assert ask(c).choices
@@ -132,7 +132,7 @@ def test_cancel_of_a_real_model(local):
     stream.close()
     import httpx2 as httpx
     base = str(local.base_url).rsplit("/v1", 1)[0]
-    until(lambda: not any(s["is_processing"] for s in httpx.get(base + "/slots").json()), 30, "the slot is still busy")
+    until(lambda: not any(s["is_processing"] for s in httpx.get(base + "/slots").json()), message="the slot is still busy")
 
 
 def test_threads_share_a_client(client):

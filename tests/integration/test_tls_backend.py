@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from conftest import backend_config
+from support.gateway import backend_config
 from fake_backend import FakeBackend
 from support import certificates
 

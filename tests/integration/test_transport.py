@@ -7,9 +7,8 @@ import stat
 
 import pytest
 
-from conftest import backend_config
 from support import http
-from support.gateway import Gateway
+from support.gateway import Gateway, backend_config
 
 
 def chat_bytes(text, **more):
@@ -92,7 +91,7 @@ def test_tls_for_clients(backend, ca, make_gateway):
 def test_the_port_is_taken(gateway):
     second = Gateway("", args=["--upstream", "http://127.0.0.1:9/v1"], port=gateway.port, start=False)
     second.launch()
-    assert second.process.wait(30) != 0
+    assert second.process.wait(180) != 0
     assert str(gateway.port) in second.log and "taken" in second.log
     second.process = None
     second.close()

@@ -12,8 +12,8 @@ import time
 
 from . import http
 
-START_TIMEOUT = 60
-STOP_TIMEOUT = 60
+START_TIMEOUT = 120
+STOP_TIMEOUT = 120
 
 
 def program(variable):
@@ -49,13 +49,19 @@ def processes_mentioning(text):
     return found
 
 
-def until(check, timeout=30, message="did not happen"):
+def until(check, timeout=180, message="did not happen"):
     """Polls until `check()` is true and returns its value."""
     deadline = time.monotonic() + timeout
     while not (value := check()):
         assert time.monotonic() < deadline, f"within {timeout} s: {message}"
         time.sleep(0.02)
     return value
+
+
+def backend_config(backend, name="fake", models=("fake-model", "fake-small"), extra="", path="/v1"):
+    """A [[backend]] table for a scripted backend."""
+    listed = ", ".join(f'"{m}"' for m in models)
+    return f'[[backend]]\nname = "{name}"\nurl = "{backend.url}{path}"\nmodels = [{listed}]\n{extra}\n'
 
 
 class Gateway:
@@ -123,7 +129,7 @@ class Gateway:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def wait_log(self, text, timeout=30):
+    def wait_log(self, text, timeout=180):
         until(lambda: text in self.log, timeout, f"the log should have {text!r}:\n{self.log[-4000:]}")
 
     # Requests ---------------------------------------------------------------------------------------------------------
@@ -131,23 +137,23 @@ class Gateway:
     def connect(self, timeout=60):
         return http.Connection(self.address, timeout)
 
-    def get(self, target, headers=(), timeout=60):
+    def get(self, target, headers=(), timeout=300):
         return http.fetch(self.address, "GET", target, None, headers, timeout)
 
-    def post(self, target, body, headers=(), timeout=120):
+    def post(self, target, body, headers=(), timeout=900):
         return http.fetch(self.address, "POST", target, body, headers, timeout)
 
-    def chat(self, content="Hi", timeout=120, headers=(), **more):
+    def chat(self, content="Hi", timeout=900, headers=(), **more):
         body = {"messages": [{"role": "user", "content": content}], **more}
         return self.post("/v1/chat/completions", body, headers, timeout)
 
-    def open_stream(self, body, target="/v1/chat/completions", timeout=120, headers=()):
+    def open_stream(self, body, target="/v1/chat/completions", timeout=900, headers=()):
         """A connection on which the request was sent; the caller reads and closes."""
         connection = self.connect(timeout)
         connection.send(http.request_bytes("POST", target, http.to_bytes(body), headers))
         return connection
 
-    def run(self, *args, timeout=60, check=True):
+    def run(self, *args, timeout=180, check=True):
         """A command line verb against this gateway."""
         done = subprocess.run(self.command(*args), env=self.env, cwd=self.home / "work", capture_output=True, text=True,
                               timeout=timeout, stdin=subprocess.DEVNULL)
@@ -160,7 +166,7 @@ class Gateway:
         done = self.run("requests", "--state-dir", str(self.state_dir), "--limit", str(limit), "--json")
         return json.loads(done.stdout)["requests"]
 
-    def wait_request(self, check=lambda record: True, timeout=30):
+    def wait_request(self, check=lambda record: True, timeout=180):
         """The newest record for which `check` holds; records are written a moment after the answer."""
         return until(lambda: next((r for r in self.requests() if check(r)), None), timeout, "no such request was recorded")
 
@@ -185,7 +191,7 @@ class Gateway:
             raise AssertionError(f"SIGTERM did not end it within {STOP_TIMEOUT} s:\n{self.log[-4000:]}") from None
         try:
             assert code == expect, f"it ended with {code}, not {expect}:\n{self.log[-4000:]}"
-            until(lambda: not any(alive(p) for p in [*engines, *self.engines()]), 30, "an engine outlived the gateway")
+            until(lambda: not any(alive(p) for p in [*engines, *self.engines()]), message="an engine outlived the gateway")
         finally:
             self.process = None
 

@@ -58,7 +58,7 @@ class Answer:
 
 
 class Connection:
-    def __init__(self, address, timeout=60, tls=None, server_name="localhost"):
+    def __init__(self, address, timeout=300, tls=None, server_name="localhost"):
         """address: (host, port) or the path of a Unix socket."""
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
@@ -182,7 +182,7 @@ def to_bytes(body):
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
 
-def fetch(address, method, target, body=None, headers=(), timeout=60, **more):
+def fetch(address, method, target, body=None, headers=(), timeout=300, **more):
     with Connection(address, timeout, **more) as connection:
         connection.send(request_bytes(method, target, to_bytes(body), headers))
         return connection.answer(has_body=method != "HEAD")
