@@ -7,9 +7,11 @@ import pytest
 from engine_process import Background, read_events, text
 
 # Two runs split their batches differently and keep their tokens in other cells, which alone moves log-probabilities: a
-# stock llama-server, asked twice for the same prompt in two slots of a unified cache, differs by 0.29 with Gemma here.
-# What is wrong in the cache shows as several nats.
-TOLERANCE = {"smollm2": 0.15, "gemma": 0.5}
+# stock llama-server, asked for the same prompt in two slots of a unified cache, differs by 0.17 with SmolLM2 and by 0.29
+# with Gemma here. What is wrong in the cache shows as several nats.
+TOLERANCE = {"smollm2": 0.35, "gemma": 0.5}
+# The same split in the same cells: seen to be equal to the last bit.
+SAME_CELLS_TOLERANCE = 0.02
 
 # One thread: on a machine shared with other work, threads that wait for each other at every barrier crawl.
 COMMON = ("-t", 1, "-c", 16384, "-np", 2, "--cache-ram", 0, "--no-cache-idle-slots", "-fa", "on", "--temp", 0)
@@ -117,16 +119,17 @@ def test_decode_is_left(start, smollm2):
 
 @pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("model", ["smollm2", "gemma"], indirect=True)
-def test_what_was_prefilled_stays(start, model, tolerance, cache):
-    engine = start(model, *COMMON, *CACHES[cache], "-b", 512, "-ub", 64)
-    tokens = tokenize(engine, text(1800, 1))
-    leave_in_prefill(engine, 0, tokens, after=0.05, tokens=1024)
+def test_what_was_prefilled_stays(start, model, cache, tmp_path):
+    engine = start(model, *COMMON, *CACHES[cache], "-b", 256, "-ub", 64, "--slot-save-path", tmp_path)
+    tokens = tokenize(engine, text(1100, 1))
+    cold, _ = next_token(engine, tokens, 0)
+    engine.ok("/slots/0?action=erase", {})
+    leave_in_prefill(engine, 0, tokens, after=0.05, tokens=768)
     assert engine.stats()["decodes_aborted"] == 1
     got, answer = next_token(engine, tokens, 0)
-    cold, _ = next_token(engine, tokens, 1, cache_prompt=False)
     print(f"\nreused after the cancel: {answer['timings']['cache_n']} of {len(tokens)}")
-    assert_alike(got, cold, tolerance)
-    assert answer["timings"]["cache_n"] >= 1024
+    assert_alike(got, cold, SAME_CELLS_TOLERANCE)
+    assert answer["timings"]["cache_n"] >= 768
 
 
 @pytest.mark.parametrize("cache", CACHES)
@@ -158,7 +161,7 @@ def test_a_slot_that_prefills_goes_on(start, model, tolerance, cache):
     # Batches of 1,024 in physical ones of 128: both slots have tokens in a batch, some of it complete when it is aborted.
     engine = start(model, *COMMON, *CACHES[cache], "-b", 1024, "-ub", 128)
     leaving = tokenize(engine, text(400, 21))
-    staying = tokenize(engine, text(1200, 22))
+    staying = tokenize(engine, text(800, 22))
     connection = engine.open("/completion", {"prompt": leaving, "id_slot": 0, "n_predict": 4, "stream": True})
     running = Background(next_token, engine, staying, 1)
     engine.wait_slot(1, busy=True)

@@ -1,11 +1,10 @@
 """Fields the engine understands beyond llama-server's, and the stock server from the same patched tree, which must not."""
-import time
-
 import pytest
 
-from engine_process import Background, text
+from engine_process import Background, read_events, text
 
 ARGS = ("-t", 1, "-c", 8192, "-np", 2, "--no-kv-unified", "--cache-ram", 0, "-fa", "on", "-b", 512)
+REPEATS = "The river is long and the stone is old." * 12  # the model goes on with it, so n-grams draft well
 CHAT = {"messages": [{"role": "user", "content": "Name three rivers."}], "max_tokens": 12, "temperature": 0}
 
 
@@ -32,7 +31,7 @@ def test_generated_tokens_are_reported(start, smollm2):
 def test_drafts_per_request(start, smollm2):
     engine = start(smollm2, *ARGS, "--spec-type", "ngram-simple", "--spec-ngram-simple-size-n", 4,
                    "--spec-ngram-simple-size-m", 8)
-    body = {"prompt": "a b c d e f g h " * 12, "n_predict": 48, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
+    body = {"prompt": REPEATS, "n_predict": 48, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
 
     def drafted(**fields):
         answer = engine.ok("/completion", {**body, **fields})
@@ -80,16 +79,13 @@ def test_prefill_steps_get_short_while_others_generate(start, smollm2):
     engine = start(smollm2, *ARGS)
     engine.ok("/completion", {"prompt": text(700, 1), "id_slot": 1, "n_predict": 1})
     assert engine.stats()["prefill_step"] == 512
-    running = Background(lambda: list(engine.events("/completion", {"prompt": "x", "id_slot": 0, "n_predict": 150, "ignore_eos": True})))
-    engine.wait_slot(0, busy=True)
-    time.sleep(0.3)
-    prefill = Background(engine.ok, "/completion", {"prompt": text(600, 2), "id_slot": 1, "n_predict": 1, "cache_prompt": False})
-    engine.wait_slot(1, busy=True)
-    time.sleep(0.2)
+    generating = engine.open("/completion", {"prompt": "x", "id_slot": 0, "n_predict": 3000, "ignore_eos": True, "stream": True})
+    next(read_events(generating.getresponse()))
+    engine.ok("/completion", {"prompt": text(600, 2), "id_slot": 1, "n_predict": 1, "cache_prompt": False})
     step = engine.stats()["prefill_step"]
+    assert engine.slots()[0]["is_processing"]
+    generating.close()
     assert 32 <= step < 512, step
-    prefill.result()
-    running.result()
 
 
 def test_the_stock_server_is_as_upstream(start, smollm2, llama_server_binary):
@@ -98,7 +94,7 @@ def test_the_stock_server_is_as_upstream(start, smollm2, llama_server_binary):
     assert server.get("/localcode/engine")[0] == 404
     chat = server.ok("/v1/chat/completions", {**CHAT, "return_tokens": True})
     assert "tokens" not in chat["choices"][0]
-    answer = server.ok("/completion", {"prompt": "a b c d e f g h " * 12, "n_predict": 48, "temperature": 0, "ignore_eos": True,
+    answer = server.ok("/completion", {"prompt": REPEATS, "n_predict": 48, "temperature": 0, "ignore_eos": True,
                                        "speculative.n_max": 0, "batch_key": "x"})
     assert answer["timings"]["draft_n"] > 0, "fields of the engine must mean nothing to the stock server"
 
