@@ -1,0 +1,74 @@
+// Inside of the store: its state, and what its parts share.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "shell/kv/index.hpp"
+#include "shell/kv/store.hpp"
+
+namespace lc::kv {
+
+struct OpenSave {
+    std::set<std::int64_t> blobs;  ///< kept from eviction
+    std::set<std::string> dirs;    ///< with names that are not durable yet
+};
+
+class Store {
+  public:
+    StoreOptions options;
+    Folder folder;
+    Index index;
+    std::uint64_t bytes = 0;  ///< of everything in the index
+    SaveId next_save = 1;
+    std::map<SaveId, OpenSave> saves;
+    std::map<Digest, int> pins;  ///< manifests
+    StoreStats counted;          ///< the counters since open
+
+    [[nodiscard]] std::int64_t now() const;
+    void report(std::string_view line) const {
+        if (options.report) options.report(line);
+    }
+};
+
+/// The index as eviction wants it, and back.
+struct Inventory {
+    std::vector<BlobRow> blobs;
+    std::vector<StateRow> states;
+    std::vector<EvictBlob> evict_blobs;
+    std::vector<EvictState> evict_states;
+    std::vector<std::uint32_t> refs;
+
+    [[nodiscard]] EvictInput input(std::uint64_t bytes_to_free) const {
+        return {evict_blobs, evict_states, refs, bytes_to_free};
+    }
+};
+/// With saves and pins marked. Rows that refer to rows that are not there do not occur: open_store sees to it.
+[[nodiscard]] Result<Inventory> inventory(Store& store);
+
+/// Rows in one transaction, then files. Files that cannot be removed are removed when the store is opened again.
+[[nodiscard]] Result<void> carry_out(Store& store, const Inventory& all, const EvictPlan& plan);
+
+/// Evicts until `wanted` bytes fit into the budget. Errors: overloaded when the rest is in use.
+[[nodiscard]] Result<void> make_room(Store& store, std::uint64_t wanted);
+
+/// Removes states and what only they needed.
+[[nodiscard]] Result<void> drop_states(Store& store, std::span<const std::int64_t> ids);
+
+/// Runs a write; when the disk is full, evicts as much as it needs and runs it once more.
+[[nodiscard]] Result<void> write_with_room(Store& store, std::uint64_t bytes,
+                                           const std::function<FileResult<void>()>& write);
+
+/// Makes files and index agree (open_store).
+[[nodiscard]] Result<void> reconcile(Store& store);
+
+/// Ids of the blobs that a manifest refers to: its last chunk and its snapshots. Errors: not_found.
+[[nodiscard]] Result<std::vector<std::int64_t>> refs_of(Store& store, const ParsedManifest& manifest);
+
+/// commit_save of a manifest that is encoded already.
+[[nodiscard]] Result<Digest> commit_file(Store& store, SaveId save, const ParsedManifest& manifest,
+                                         std::string_view file);
+
+[[nodiscard]] std::string short_name(const BlobId& id);  ///< for log lines
+
+}  // namespace lc::kv
