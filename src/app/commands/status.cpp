@@ -1,17 +1,16 @@
 // `status`, `models`, `stop`: what a running gateway tells about itself.
-#include <signal.h>
+#include <sys/types.h>
 
 #include <boost/json.hpp>
-#include <chrono>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "app/commands/admin_client.hpp"
 #include "app/commands/cli.hpp"
 #include "app/commands/json_view.hpp"
 #include "app/commands/options.hpp"
 #include "app/commands/text.hpp"
+#include "shell/sys/os.hpp"
 
 namespace lc::commands {
 
@@ -158,12 +157,7 @@ int stop(const Options& options) {
     const auto pid = static_cast<pid_t>(integer_at(*before, "pid"));
     if (const auto answer = ask(*place, "POST", "shutdown"); !answer) return complain("stop", answer.error());
 
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_s);
-    bool gone = false;
-    while (pid > 0 && !(gone = ::kill(pid, 0) != 0) && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    if (!gone) {
+    if (!sys::wait_for_exit(pid, static_cast<int>(options.timeout_s) * 1000)) {
         return complain("stop",
                         {Errc::overloaded, "the gateway (pid " + std::to_string(pid) + ") is still finishing after " +
                                                std::to_string(options.timeout_s) + " s"});

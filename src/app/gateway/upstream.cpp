@@ -90,7 +90,9 @@ awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age) {
             co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
             continue;
         }
-        if (backend.asked != Clock::time_point{} && now - backend.asked < max_age) continue;
+        // One that could not be asked may be starting: it is asked again soon.
+        const auto age = backend.error.empty() ? max_age : std::min(max_age, std::chrono::seconds(5));
+        if (backend.asked != Clock::time_point{} && now - backend.asked < age) continue;
         backend.asked = now;
         backend.asking = std::make_shared<asio::steady_timer>(gateway.executor, Clock::time_point::max());
         auto ids = co_await ask_models(gateway, backend.target, backend.key);

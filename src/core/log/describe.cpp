@@ -55,7 +55,7 @@ std::string printable(std::string_view text, std::size_t max_chars) {
 
 std::string safe_preview(std::string_view text) {
     // Redacted before it is cut: half a key is not recognised as one.
-    return printable(redact(cut_utf8(text, 8 * preview_chars)), preview_chars);
+    return printable(redact(cut_utf8(text, 8 * preview_chars)), preview_chars - 3);
 }
 
 void describe(const api::RequestView& view, RequestRecord& record) {

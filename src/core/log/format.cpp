@@ -56,9 +56,9 @@ std::string duration(double ms) {
 }
 
 std::string message_line(const MessageSummary& message, const Paint& paint) {
-    std::string line = "\n    " + paint.role(message.role);
+    std::string line = "\n    " + paint.role(word(message.role));
     if (!message.tool_call_id.empty()) line += " [" + word(message.tool_call_id) + "]";
-    if (!message.preview.empty()) line += " \"" + printable(message.preview, preview_chars + 3) + "\"";
+    if (!message.preview.empty()) line += " \"" + printable(message.preview, preview_chars) + "\"";
     if (!message.calls.empty()) line += " -> " + joined(message.calls, static_cast<std::int64_t>(message.calls.size()));
     return line;
 }
@@ -193,9 +193,9 @@ std::string format_response(const RequestRecord& record, const Style& style) {
         out += "\n  " + paint("31", word(record.error_code) + ": " + printable(redact(record.error_detail), 500));
     }
     if (!record.reasoning_preview.empty()) {
-        out += "\n  " + paint.dim("reasoning \"" + printable(record.reasoning_preview, preview_chars + 3) + "\"");
+        out += "\n  " + paint.dim("reasoning \"" + printable(record.reasoning_preview, preview_chars) + "\"");
     }
-    if (!record.response_preview.empty()) out += "\n  \"" + printable(record.response_preview, preview_chars + 3) + "\"";
+    if (!record.response_preview.empty()) out += "\n  \"" + printable(record.response_preview, preview_chars) + "\"";
     for (const auto& call : record.calls) {
         out += "\n  call " + call_name(call) + " " + arguments_of(call) + (call.complete ? "" : " (incomplete)");
     }

@@ -11,7 +11,7 @@
 namespace lc::log {
 
 /// Limits that keep one record small.
-inline constexpr std::size_t preview_chars = 150;          ///< of a message or an answer, cut at a character
+inline constexpr std::size_t preview_chars = 150;          ///< of a message or an answer, cut at a character, "..." included
 inline constexpr std::size_t max_arguments_bytes = 2048;   ///< of one tool call's arguments
 inline constexpr std::size_t max_logged_messages = 200;    ///< the last ones of a longer history
 inline constexpr std::size_t max_logged_tools = 128;       ///< tool names

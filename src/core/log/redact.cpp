@@ -131,7 +131,7 @@ std::string redact(std::string_view text) {
             if (label.size() < 60 && label.ends_with("PRIVATE KEY")) {
                 const std::size_t end = text.find("-----END ", line_end);
                 const std::size_t tail = end == std::string_view::npos ? end : text.find("-----", end + 9);
-                out.append(label).append("----- ").append(mark);
+                out.append(mark);
                 at = tail == std::string_view::npos ? text.size() : tail + 5;
                 continue;
             }

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,9 +33,22 @@ Result<void> random_bytes(std::span<std::uint8_t> out) {
     return {};
 }
 
-void set_private_umask() { ::umask(0077); }
+void set_private_umask() {
+    ::umask(0077);
+}
 
-void ignore_sigpipe() { ::signal(SIGPIPE, SIG_IGN); }
+void ignore_sigpipe() {
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool wait_for_exit(pid_t pid, int timeout_ms) {
+    if (pid <= 0) return false;
+    // By number: glibc 2.36 declares pidfd_open without C linkage.
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+    if (!pidfd) return errno == ESRCH;
+    pollfd watched{pidfd.get(), POLLIN, 0};
+    return ::poll(&watched, 1, timeout_ms) == 1;
+}
 
 bool tie_to_parent(pid_t parent) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;

@@ -22,6 +22,10 @@ void set_private_umask();
 /// SIGPIPE ignored: a peer that has gone away is an error of the write, not our end.
 void ignore_sigpipe();
 
+/// Waits until the process (no child of ours need be) has ended, also when nobody reaps it. False: still there after
+/// `timeout_ms`, or it cannot be watched.
+[[nodiscard]] bool wait_for_exit(pid_t pid, int timeout_ms);
+
 /// For a child between fork and exec (async-signal-safe): SIGKILL when the thread that forked us ends, and false when
 /// `parent` is gone already, because then no signal will come.
 [[nodiscard]] bool tie_to_parent(pid_t parent);
