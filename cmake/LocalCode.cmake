@@ -7,7 +7,8 @@ target_compile_options(localcode_flags INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports false positives for these inside Boost and the standard library at -O2.
   target_compile_options(localcode_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
-                                                   -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer)
+                                                   -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer
+                                                   -Wno-mismatched-new-delete)
 endif()
 if(LOCALCODE_SANITIZE)
   # Before every target, so that everything is compiled and linked alike.

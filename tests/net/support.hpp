@@ -135,7 +135,7 @@ std::string post_request(std::string_view path, std::string_view body, std::stri
 [[nodiscard]] int status_of(std::string_view answer);
 [[nodiscard]] std::string body_of(std::string_view answer);
 
-/// Made in functions of their own: g++ 12 miscompiles or rejects braced lists of texts inside a co_await expression.
+/// Made in functions of their own: g++ 12 rejects braced lists of fields inside a co_await expression.
 [[nodiscard]] Response answer(int status, std::string body, Fields fields = {});
 [[nodiscard]] ResponseHead event_stream();
 

@@ -19,6 +19,7 @@ template <class T>
 using awaitable = asio::awaitable<T>;
 
 struct Target {
+    Target() = default;     ///< not an aggregate: see http_types.hpp
     std::string unix_path;  ///< not empty: connect there
     std::string host;       ///< else host and port
     std::uint16_t port = 80;

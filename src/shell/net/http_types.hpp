@@ -19,7 +19,11 @@ using Fields = std::vector<Field>;
 void set(Fields& fields, std::string_view name, std::string value);  ///< replaces all of that name
 void erase(Fields& fields, std::string_view name);
 
+// The messages have constructors, which keeps them from being aggregates: g++ 12 destroys an aggregate twice that is made
+// with braces inside a co_await expression, as in `co_await respond(exchange, Response{...})`. With these it is right.
+
 struct Request {
+    Request() = default;
     std::string method;
     std::string target;  ///< origin form: path and query
     Fields fields;
@@ -32,11 +36,15 @@ struct Request {
 
 /// Head of an answer. `Content-Length`, `Transfer-Encoding` and `Connection` are the server's business.
 struct ResponseHead {
+    ResponseHead() = default;
+    ResponseHead(int s, Fields f) : status(s), fields(std::move(f)) {}
     int status = 200;
     Fields fields;
 };
 
 struct Response {
+    Response() = default;
+    Response(int s, Fields f, std::string b) : status(s), fields(std::move(f)), body(std::move(b)) {}
     int status = 200;
     Fields fields;
     std::string body;
