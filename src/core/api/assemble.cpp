@@ -31,8 +31,12 @@ void put(RawMembers& members, std::string_view key, std::string_view value) {
     members.emplace_back(key, value);
 }
 
-bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
-std::string_view inside(std::string_view raw) { return raw.substr(1, raw.size() - 2); }  ///< of quotes or brackets
+bool is_string(std::string_view raw) {
+    return raw.size() >= 2 && raw.front() == '"';
+}
+std::string_view inside(std::string_view raw) {
+    return raw.substr(1, raw.size() - 2);
+}  ///< of quotes or brackets
 
 /// Escapes never span two pieces, except the halves of a surrogate pair, which then form one: raw texts can be joined.
 void join_text(std::string& to, std::string_view raw) {
@@ -56,7 +60,8 @@ struct Logprobs {
         scan_members(text, 0, [&](Range key_range, Range value_range) {
             const std::string_view key = inside(slice(text, key_range));
             const std::string_view value = slice(text, value_range);
-            const auto hit = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.first == key; });
+            const auto hit =
+                std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.first == key; });
             const bool list = value.starts_with('[');
             if (hit == members.end()) {
                 members.emplace_back(key, list ? inside(value) : value);
@@ -90,7 +95,8 @@ struct Call {
     RawMembers other;
     std::string text() const {
         RawMembers out{{"type", type.empty() ? "\"function\"" : type}};
-        out.emplace_back("function", "{\"name\":" + (name.empty() ? "\"\"" : name) + ",\"arguments\":\"" + arguments + "\"}");
+        out.emplace_back("function",
+                         "{\"name\":" + (name.empty() ? "\"\"" : name) + ",\"arguments\":\"" + arguments + "\"}");
         if (!id.empty()) out.emplace_back("id", id);
         for (const auto& [key, value] : other) out.emplace_back(key, value);
         return join(out);
@@ -116,6 +122,17 @@ void append_elements(std::string& to, std::string_view array) {
     to.append(elements);
 }
 
+/// llama.cpp repeats the request's `stream` among its settings.
+std::string unstreamed(std::string_view settings) {
+    if (!settings.starts_with('{')) return std::string(settings);
+    RawMembers members;
+    scan_members(settings, 0, [&](Range key_range, Range value_range) {
+        const std::string_view key = inside(slice(settings, key_range));
+        members.emplace_back(key, key == "stream" ? "false" : slice(settings, value_range));
+    });
+    return join(members);
+}
+
 int to_int(std::string_view raw) {
     int value = 0;
     for (const char c : raw.substr(0, 6)) {
@@ -129,9 +146,12 @@ void add_call(std::vector<Call>& calls, std::string_view text) {
     scan_members(text, 0, [&](Range key_range, Range value_range) {
         const std::string_view key = inside(slice(text, key_range));
         const std::string_view value = slice(text, value_range);
-        if (key == "index") index = value;
-        else if (key == "id") id = value;
-        else if (key == "function") function = value;
+        if (key == "index")
+            index = value;
+        else if (key == "id")
+            id = value;
+        else if (key == "function")
+            function = value;
     });
     if (id == "\"\"" || id == "null") id = {};
     Call* call = nullptr;
@@ -147,15 +167,19 @@ void add_call(std::vector<Call>& calls, std::string_view text) {
         scan_members(function, 0, [&](Range key_range, Range value_range) {
             const std::string_view key = inside(slice(function, key_range));
             const std::string_view value = slice(function, value_range);
-            if (key == "name" && is_string(value) && value != "\"\"") call->name = value;
-            else if (key == "arguments") join_text(call->arguments, value);
+            if (key == "name" && is_string(value) && value != "\"\"")
+                call->name = value;
+            else if (key == "arguments")
+                join_text(call->arguments, value);
         });
     }
     scan_members(text, 0, [&](Range key_range, Range value_range) {
         const std::string_view key = inside(slice(text, key_range));
         const std::string_view value = slice(text, value_range);
-        if (key == "type" && value != "null") call->type = value;
-        else if (key != "index" && key != "id" && key != "function" && key != "type") put(call->other, key, value);
+        if (key == "type" && value != "null")
+            call->type = value;
+        else if (key != "index" && key != "id" && key != "function" && key != "type")
+            put(call->other, key, value);
     });
 }
 
@@ -173,7 +197,8 @@ void add_delta(Choice& choice, std::string_view text) {
                 if (slice(value, call).starts_with('{')) add_call(choice.calls, slice(value, call));
             });
         } else if ((key == "reasoning_content" || key == "reasoning" || key == "refusal") && is_string(value)) {
-            auto hit = std::find_if(choice.joined.begin(), choice.joined.end(), [&](const auto& m) { return m.first == key; });
+            auto hit =
+                std::find_if(choice.joined.begin(), choice.joined.end(), [&](const auto& m) { return m.first == key; });
             if (hit == choice.joined.end()) hit = choice.joined.insert(hit, {std::string(key), ""});
             join_text(hit->second, value);
         } else {
@@ -183,7 +208,8 @@ void add_delta(Choice& choice, std::string_view text) {
 }
 
 std::string message_text(const Choice& choice) {
-    RawMembers out{{"role", choice.role.empty() ? "\"assistant\"" : choice.role}, {"content", "\"" + choice.text + "\""}};
+    RawMembers out{{"role", choice.role.empty() ? "\"assistant\"" : choice.role},
+                   {"content", "\"" + choice.text + "\""}};
     for (const auto& [key, value] : choice.joined) {
         if (!value.empty()) out.emplace_back(key, "\"" + value + "\"");
     }
@@ -210,8 +236,8 @@ struct Assembly::Impl {
     void add_choice(std::string_view text);
     void add_top(std::string_view text, bool of_first_choice);
     void add_native(std::string_view text);
-    std::string native_text() const;
-    std::string choices_text(Dialect dialect) const;
+    std::string native_text(bool with_tokens) const;
+    std::string choices_text(Dialect which) const;
     std::string usage_from_timings() const;
 };
 
@@ -262,29 +288,39 @@ void Assembly::Impl::add_top(std::string_view text, bool of_first_choice) {
 void Assembly::Impl::add_native(std::string_view text) {
     native = true;
     std::string_view index = "0", stop = "true";
+    bool progress = false;
     scan_members(text, 0, [&](Range key, Range value) {
         if (slice(text, key) == "\"index\"") index = slice(text, value);
         if (slice(text, key) == "\"stop\"") stop = slice(text, value);
+        if (slice(text, key) == "\"prompt_progress\"") progress = true;
     });
+    if (progress && stop != "true") return;  // its `tokens` is [0], which is no token of the answer
     Choice& choice = choices[to_int(index)];
     if (stop == "true") choice.finish = "stop";  // the last chunk; response_fields may have taken its `stop` away
     scan_members(text, 0, [&](Range key_range, Range value_range) {
         const std::string_view key = inside(slice(text, key_range));
         const std::string_view value = slice(text, value_range);
-        if (key == "content") join_text(choice.text, value);
-        else if (key == "tokens") append_elements(choice.tokens, value);
-        else if (key == "completion_probabilities") append_elements(choice.probabilities, value);
+        if (key == "content")
+            join_text(choice.text, value);
+        else if (key == "tokens")
+            append_elements(choice.tokens, value);
+        else if (key == "completion_probabilities")
+            append_elements(choice.probabilities, value);
         if (!choice.finish.empty()) put(choice.last, key, value);
     });
 }
 
-std::string Assembly::Impl::native_text() const {
+std::string Assembly::Impl::native_text(bool with_tokens) const {
     std::string out;
     for (const auto& [index, choice] : choices) {
         RawMembers members = choice.last;
         for (auto& [key, value] : members) {
-            if (key == "content") value = "\"" + choice.text + "\"";
-            else if (key == "tokens") value = "[" + choice.tokens + "]";
+            if (key == "content")
+                value = "\"" + choice.text + "\"";
+            else if (key == "tokens")
+                value = "[" + (with_tokens ? choice.tokens : "") + "]";
+            else if (key == "generation_settings")
+                value = unstreamed(value);
         }
         if (!choice.probabilities.empty()) put(members, "completion_probabilities", "[" + choice.probabilities + "]");
         out += (out.empty() ? "" : ",") + join(members);
@@ -292,11 +328,11 @@ std::string Assembly::Impl::native_text() const {
     return choices.size() == 1 ? out : "[" + out + "]";
 }
 
-std::string Assembly::Impl::choices_text(Dialect dialect) const {
+std::string Assembly::Impl::choices_text(Dialect which) const {
     std::string out = "[";
     for (const auto& [index, choice] : choices) {
         RawMembers members{{"finish_reason", choice.finish}, {"index", std::to_string(index)}};
-        if (dialect == Dialect::chat) {
+        if (which == Dialect::chat) {
             members.emplace_back("message", message_text(choice));
             if (choice.logprobs) members.emplace_back("logprobs", choice.logprobs->text());
         } else {
@@ -324,7 +360,9 @@ std::string Assembly::Impl::usage_from_timings() const {
     return {};
 }
 
-bool can_assemble(Dialect dialect) { return dialect == Dialect::chat || dialect == Dialect::completions; }
+bool can_assemble(Dialect dialect) {
+    return dialect == Dialect::chat || dialect == Dialect::completions;
+}
 
 Assembly::Assembly(Dialect which) : dialect(which), impl(std::make_unique<Impl>()) {}
 Assembly::~Assembly() = default;
@@ -381,9 +419,10 @@ Result<std::string> finish(Assembly& assembly) {
     if (impl.garbled) return fail(Errc::upstream_error, "the backend's stream held something that is not JSON");
     if (impl.choices.empty()) return fail(Errc::upstream_error, "the backend's stream ended without an answer");
     for (const auto& [index, choice] : impl.choices) {
-        if (choice.finish.empty()) return fail(Errc::upstream_error, "the backend's stream ended before its answer was complete");
+        if (choice.finish.empty())
+            return fail(Errc::upstream_error, "the backend's stream ended before its answer was complete");
     }
-    if (impl.native) return impl.native_text();
+    if (impl.native) return impl.native_text(assembly.return_tokens);
     RawMembers out{{"choices", impl.choices_text(assembly.dialect)}};
     bool usage = false;
     for (const auto& [key, value] : impl.top) {

@@ -17,6 +17,8 @@ namespace lc::api {
 /// usage, timings; members that it does not know are kept, the last one wins. Not for other dialects.
 struct Assembly {
     Dialect dialect = Dialect::chat;
+    bool return_tokens =
+        false;    ///< the request asked for it: llama.cpp's own form streams `tokens` always, keeps them only then
     struct Impl;  ///< pieces of the original JSON text: numbers and escapes come out as they went in
     Assembly(Dialect dialect);
     ~Assembly();

@@ -48,7 +48,8 @@ std::string_view anthropic_type(Errc code) {
     return "api_error";
 }
 
-/// The `code` of `response.failed`. Codex gives up on invalid_prompt, compacts on an overflow and tries again on the rest.
+/// The `code` of `response.failed`. Codex gives up on invalid_prompt, compacts on an overflow and tries again on the
+/// rest.
 std::string_view responses_code(Errc code) {
     switch (code) {
         case Errc::bad_request:
@@ -98,10 +99,12 @@ std::string anthropic_object(const Error& error) {
 std::string responses_failed(const Error& error) {
     std::string message = error.detail;
     if (error.code == Errc::rate_limited && error.retry_after_s > 0) {
-        message += " Please try again in " + std::to_string(error.retry_after_s) + "s.";  // Codex reads the delay from here
+        message +=
+            " Please try again in " + std::to_string(error.retry_after_s) + "s.";  // Codex reads the delay from here
     }
-    std::string out = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"object\":\"response\","
-                      "\"status\":\"failed\",\"error\":{\"code\":\"";
+    std::string out =
+        "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"object\":\"response\","
+        "\"status\":\"failed\",\"error\":{\"code\":\"";
     out.append(responses_code(error.code)).append("\",\"message\":").append(json_quote(message));
     return out + "}}}\n\n";
 }

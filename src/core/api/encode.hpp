@@ -16,9 +16,9 @@ namespace lc::api {
 /// The body of an error answer in the dialect's own shape (OpenAI for chat and the rest, Anthropic for messages).
 [[nodiscard]] std::string error_body(Dialect dialect, const Error& error);
 
-/// The frames that end a stream with an error after the commit: the dialect's error event. For an overflow in chat it is
-/// the form that makes OpenCode compact (reference: opencode-and-clients.md), never one that makes it retry for ever.
-/// No `[DONE]` and no clean end follows.
+/// The frames that end a stream with an error after the commit: the dialect's error event. For an overflow in chat it
+/// is the form that makes OpenCode compact (reference: opencode-and-clients.md), never one that makes it retry for
+/// ever. No `[DONE]` and no clean end follows.
 [[nodiscard]] std::string error_frames(Dialect dialect, const Error& error);
 
 /// `: text` comment frame. Line breaks in `text` become spaces.

@@ -166,7 +166,8 @@ EndpointMatch match_endpoint(std::string_view method, std::string_view target) {
     }
 
     const std::string plain_path = normalise(path);
-    const auto* row = std::find_if(std::begin(rows), std::end(rows), [&](const Row& r) { return r.path == plain_path; });
+    const auto* row =
+        std::find_if(std::begin(rows), std::end(rows), [&](const Row& r) { return r.path == plain_path; });
     if (row != std::end(rows)) {
         EndpointMatch match = matched(method, row->endpoint, row->dialect, row->allow);
         match.rest = std::string(row->path) + std::string(query);

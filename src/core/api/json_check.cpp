@@ -6,7 +6,9 @@ namespace lc::api {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 std::optional<unsigned> hex4(std::string_view text, std::size_t at) {
     if (at + 4 > text.size()) return std::nullopt;
@@ -112,8 +114,10 @@ struct Checker {
         const std::size_t begin = at;
         take('-');
         const std::size_t first = at;
-        if (is('0')) ++at;
-        else if (!digits()) return false;
+        if (is('0'))
+            ++at;
+        else if (!digits())
+            return false;
         const std::size_t integer_digits = at - first;
         bool whole = true;
         if (take('.')) {
@@ -160,7 +164,8 @@ struct Checker {
         while (true) {
             space();
             if (is('{') || is('[')) {
-                if (open.size() == max_depth) return wrong("nested deeper than " + std::to_string(max_depth) + " levels");
+                if (open.size() == max_depth)
+                    return wrong("nested deeper than " + std::to_string(max_depth) + " levels");
                 const bool object = text[at] == '{';
                 ++at;
                 open.push_back(object ? '}' : ']');

@@ -29,7 +29,8 @@ std::string tame(std::string_view text, const std::vector<JsonOddity>& oddities)
     return out;
 }
 
-simdjson::error_code parse_into(simdjson::dom::parser& parser, std::string_view text, std::size_t max_depth, Json& root) {
+simdjson::error_code parse_into(simdjson::dom::parser& parser, std::string_view text, std::size_t max_depth,
+                                Json& root) {
     if (parser.max_depth() != max_depth || parser.capacity() < text.size()) {
         if (auto error = parser.allocate(std::max<std::size_t>(text.size(), 4096), max_depth)) return error;
     }
@@ -45,15 +46,14 @@ Result<JsonRoot> parse_json(std::string_view text, std::size_t max_depth) {
     JsonRoot out;
     if (text.size() > large) out.own = std::make_unique<simdjson::dom::parser>();
     simdjson::dom::parser& parser = out.own ? *out.own : small_parser;
-    const std::size_t simdjson_depth = max_depth + 1;  // it counts the document too
-
-    if (parse_into(parser, text, simdjson_depth, out.root) == simdjson::SUCCESS) return out;
+    // It does not count an empty innermost container, so this is at most our limit; the checker is exact.
+    if (parse_into(parser, text, max_depth, out.root) == simdjson::SUCCESS) return out;
 
     std::vector<JsonOddity> oddities;
     if (auto fault = check_json(text, max_depth, oddities)) {
         return fail(Errc::bad_request, "not valid JSON at byte " + std::to_string(fault->offset) + ": " + fault->what);
     }
-    const auto error = parse_into(parser, tame(text, oddities), simdjson_depth, out.root);
+    const auto error = parse_into(parser, tame(text, oddities), max_depth + 1, out.root);
     if (error == simdjson::SUCCESS) return out;
     return fail(Errc::bad_request, std::string("not valid JSON: ") + simdjson::error_message(error));
 }

@@ -28,10 +28,11 @@ struct JsonRoot {
 [[nodiscard]] std::string_view type_name(Json value);
 
 // Looking at a value without caring for errors: a wrong type reads as empty.
-[[nodiscard]] std::string_view text_of(Json value);                       ///< of a string, else empty
+[[nodiscard]] std::string_view text_of(Json value);  ///< of a string, else empty
 [[nodiscard]] std::optional<double> number_of(Json value);
-[[nodiscard]] std::optional<std::int64_t> integer_of(Json value);         ///< also of 3.0; saturates
-[[nodiscard]] std::optional<Json> member(Json value, std::string_view key);  ///< last one of that key; null reads as absent
+[[nodiscard]] std::optional<std::int64_t> integer_of(Json value);  ///< also of 3.0; saturates
+[[nodiscard]] std::optional<Json> member(Json value,
+                                         std::string_view key);  ///< last one of that key; null reads as absent
 [[nodiscard]] std::string_view text_at(Json value, std::string_view key);
 [[nodiscard]] std::int64_t integer_at(Json value, std::string_view key, std::int64_t otherwise = 0);
 

@@ -18,8 +18,8 @@ namespace lc::api {
     return text.substr(range.begin, range.end - range.begin);
 }
 
-/// Calls `fn(key, value)` for each member of the object that begins at `at`; `key` includes its quotes. Returns one past
-/// the object's end.
+/// Calls `fn(key, value)` for each member of the object that begins at `at`; `key` includes its quotes. Returns one
+/// past the object's end.
 template <class Fn>
 std::size_t scan_members(std::string_view text, std::size_t at, Fn&& fn) {
     at = skip_json_space(text, at + 1);

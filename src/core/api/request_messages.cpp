@@ -115,12 +115,18 @@ Result<void> read_message(Json message, const std::string& where, Reading& readi
     if (message.get(object) != simdjson::SUCCESS) return type_error(where, "an object", message);
     std::optional<Json> role, content, calls, call_id, legacy_call, reasoning;
     for (const auto [key, value] : object) {
-        if (key == "role") role = value;
-        else if (key == "content") content = value;
-        else if (key == "tool_calls") calls = value;
-        else if (key == "tool_call_id") call_id = value;
-        else if (key == "function_call") legacy_call = value;
-        else if (key == "reasoning_content" || key == "reasoning") reasoning = value;
+        if (key == "role")
+            role = value;
+        else if (key == "content")
+            content = value;
+        else if (key == "tool_calls")
+            calls = value;
+        else if (key == "tool_call_id")
+            call_id = value;
+        else if (key == "function_call")
+            legacy_call = value;
+        else if (key == "reasoning_content" || key == "reasoning")
+            reasoning = value;
     }
     if (!role) return fail(Errc::bad_request, "'" + where + ".role' is required");
     if (!role->is_string()) return type_error(where + ".role", "a string", *role);
@@ -151,8 +157,10 @@ Result<void> read_item(Json item, const std::string& where, Reading& reading) {
     } else if (type == "function_call_output" || type == "custom_tool_call_output") {
         reading.result(text_at(item, "call_id"));
         const auto output = member(item, "output");
-        if (output && output->is_object()) reading.extra_bytes += simdjson::minify(*output).size();
-        else if (output) return read_content(*output, where + ".output", reading);
+        if (output && output->is_object())
+            reading.extra_bytes += simdjson::minify(*output).size();
+        else if (output)
+            return read_content(*output, where + ".output", reading);
     } else if (type == "reasoning") {
         reading.out.role = Role::assistant;
         reading.extra_bytes += simdjson::minify(item).size();
@@ -211,8 +219,10 @@ Result<void> read_prompt(Json value, const std::string& where, Reading& reading)
     }
     std::size_t index = 0;
     for (const Json element : list) {
-        if (element.is_number()) ++reading.extra_bytes;  // a token is at least one byte
-        else if (auto r = read_prompt(element, at_index(where, index), reading); !r) return r;
+        if (element.is_number())
+            ++reading.extra_bytes;  // a token is at least one byte
+        else if (auto r = read_prompt(element, at_index(where, index), reading); !r)
+            return r;
         ++index;
     }
     return {};
@@ -255,7 +265,8 @@ Result<void> read_messages(std::string_view body, const Fields& fields, RequestV
         }
         case Dialect::responses:
             if (const auto instructions = fields.get("instructions")) {
-                if (auto r = read_one(*instructions, fields.range("instructions"), "instructions", read_system, view); !r) {
+                if (auto r = read_one(*instructions, fields.range("instructions"), "instructions", read_system, view);
+                    !r) {
                     return r;
                 }
             }

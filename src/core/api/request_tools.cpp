@@ -46,7 +46,8 @@ std::string choice_of(Json choice) {
 }  // namespace
 
 Result<void> read_tools(std::string_view body, const Fields& fields, RequestView& view) {
-    if (view.dialect != Dialect::chat && view.dialect != Dialect::messages && view.dialect != Dialect::responses) return {};
+    if (view.dialect != Dialect::chat && view.dialect != Dialect::messages && view.dialect != Dialect::responses)
+        return {};
     if (const auto tools = fields.get("tools")) {
         simdjson::dom::array list;
         if (tools->get(list) != simdjson::SUCCESS) return type_error("tools", "an array", *tools);

@@ -23,7 +23,8 @@ std::string_view name_of(Role role) {
 }
 
 const Member* find(const RequestView& view, std::string_view key) {
-    const auto hit = std::find_if(view.members.rbegin(), view.members.rend(), [&](const Member& m) { return m.key == key; });
+    const auto hit =
+        std::find_if(view.members.rbegin(), view.members.rend(), [&](const Member& m) { return m.key == key; });
     return hit == view.members.rend() ? nullptr : &*hit;
 }
 
@@ -130,8 +131,8 @@ void read_session_field(const Fields& fields, std::string& out) {
 }
 
 Result<void> read_extensions(std::string_view body, const Fields& top, Extensions& out) {
-    static constexpr std::string_view known[] = {"session",     "kind",     "cache",      "control_vectors", "lora",
-                                                 "speculative", "priority", "deadline_ms"};
+    static constexpr std::string_view known[] = {"session", "kind",        "cache",    "control_vectors",
+                                                 "lora",    "speculative", "priority", "deadline_ms"};
     const auto object = top.get("localcode");
     if (!object) return {};
     if (!object->is_object()) return type_error("localcode", "an object", *object);
@@ -140,19 +141,22 @@ Result<void> read_extensions(std::string_view body, const Fields& top, Extension
         if (std::find(std::begin(known), std::end(known), field.key) != std::end(known)) continue;
         std::string detail = "unknown key '" + preview(field.key, 40) + "' in 'localcode'";
         const std::string_view near = nearest(field.key.substr(0, 64), known);
-        if (!near.empty()) detail.append("; did you mean '").append(near).append("'?");
-        else detail += "; it may hold session, kind, cache, control_vectors, lora, speculative, priority, deadline_ms";
+        if (!near.empty())
+            detail.append("; did you mean '").append(near).append("'?");
+        else
+            detail += "; it may hold session, kind, cache, control_vectors, lora, speculative, priority, deadline_ms";
         return fail(Errc::bad_request, std::move(detail));
     }
-    for (auto [key, target] : {std::pair{"session", &out.session}, std::pair{"kind", &out.kind}, std::pair{"cache", &out.cache}}) {
+    for (auto [key, target] :
+         {std::pair{"session", &out.session}, std::pair{"kind", &out.kind}, std::pair{"cache", &out.cache}}) {
         if (const auto value = fields.get(key)) {
             if (!value->is_string()) return type_error(std::string("localcode.") + key, "a string", *value);
             *target = text_of(*value);
         }
     }
     if (out.cache != "use" && out.cache != "refresh" && out.cache != "off") {
-        return fail(Errc::bad_request,
-                    "'localcode.cache' must be \"use\", \"refresh\" or \"off\", got \"" + preview(out.cache, 40) + "\"");
+        return fail(Errc::bad_request, "'localcode.cache' must be \"use\", \"refresh\" or \"off\", got \"" +
+                                           preview(out.cache, 40) + "\"");
     }
     if (const auto value = fields.get("priority")) {
         const auto number = integer_of(*value);

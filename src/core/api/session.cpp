@@ -54,7 +54,8 @@ std::string client_of(const RequestView& view, std::span<const HeaderField> head
 
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
     const std::string lower = to_lower(text);
-    return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return lower.find(w) != std::string::npos; });
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view w) { return lower.find(w) != std::string::npos; });
 }
 
 }  // namespace

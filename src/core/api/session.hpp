@@ -10,7 +10,9 @@
 
 namespace lc::api {
 
-struct HeaderField { std::string name, value; };
+struct HeaderField {
+    std::string name, value;
+};
 
 /// Value of the first header of that name (ASCII case-insensitive), or empty.
 [[nodiscard]] std::string_view header(std::span<const HeaderField> headers, std::string_view name);
@@ -21,14 +23,14 @@ struct Session {
     std::string client;  ///< opencode | claude | codex | qwen | cline | continue | aider | zed | llama.vim | other
 };
 
-/// First found wins: `localcode.session`, body `session_id` or `prompt_cache_key`, then the session headers of the known
-/// clients. A thread or agent id beside it makes a session of its own, "SESSION/THREAD", with that parent. Ids are cut at
-/// 128 bytes, control characters dropped.
+/// First found wins: `localcode.session`, body `session_id` or `prompt_cache_key`, then the session headers of the
+/// known clients. A thread or agent id beside it makes a session of its own, "SESSION/THREAD", with that parent. Ids
+/// are cut at 128 bytes, control characters dropped.
 [[nodiscard]] Session session_of(const RequestView& view, std::span<const HeaderField> headers);
 
-/// First guess at the request kind by structure: "title", "compaction", "main", "subagent", "embedding", "rerank", "fim",
-/// "other"; or what the request itself says in `localcode.kind` (then borrowed from `view`). The routing work replaces this
-/// by the full classifier.
+/// First guess at the request kind by structure: "title", "compaction", "main", "subagent", "embedding", "rerank",
+/// "fim", "other"; or what the request itself says in `localcode.kind` (then borrowed from `view`). The routing work
+/// replaces this by the full classifier.
 [[nodiscard]] std::string_view kind_of(const RequestView& view, const Session& session);
 
 }  // namespace lc::api

@@ -17,7 +17,9 @@ struct MemberEdits {
     std::vector<std::pair<std::string, std::string>> added;  ///< quoted key, value
 };
 
-bool covers(Range outer, Range inner) { return outer.begin <= inner.begin && inner.end <= outer.end; }
+bool covers(Range outer, Range inner) {
+    return outer.begin <= inner.begin && inner.end <= outer.end;
+}
 
 /// Where members are added: behind the last one, or behind the '{' of an empty object.
 std::size_t add_position(const RequestView& view, std::string_view body) {
@@ -26,11 +28,14 @@ std::size_t add_position(const RequestView& view, std::string_view body) {
     return brace == std::string_view::npos ? body.size() : brace + 1;
 }
 
-bool is_removal(const Splice& splice) { return splice.text.empty() && !splice.range.empty(); }
+bool is_removal(const Splice& splice) {
+    return splice.text.empty() && !splice.range.empty();
+}
 
 /// An addition of ours: `,"key":value` or `"key":value` at the one place where members are added.
 bool is_addition(const Splice& splice, std::size_t position) {
-    return splice.range == Range{position, position} && (splice.text.starts_with(",\"") || splice.text.starts_with('"'));
+    return splice.range == Range{position, position} &&
+           (splice.text.starts_with(",\"") || splice.text.starts_with('"'));
 }
 
 /// Takes removals and additions of members out of `splices`, and edits inside removed members with them.
@@ -100,7 +105,8 @@ std::string apply(std::string_view original, std::vector<Splice> splices) {
     out.reserve(size);
     std::size_t at = 0;
     for (const auto& splice : splices) {
-        assert(splice.range.begin >= at && splice.range.begin <= splice.range.end && splice.range.end <= original.size());
+        assert(splice.range.begin >= at && splice.range.begin <= splice.range.end &&
+               splice.range.end <= original.size());
         out.append(original.substr(at, splice.range.begin - at));
         out.append(splice.text);
         at = splice.range.end;

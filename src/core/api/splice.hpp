@@ -1,4 +1,5 @@
-// Edits of a JSON text that leave every other byte as it was: numbers, unknown fields, duplicate keys and order survive.
+// Edits of a JSON text that leave every other byte as it was: numbers, unknown fields, duplicate keys and order
+// survive.
 #pragma once
 
 #include <span>
@@ -19,9 +20,10 @@ struct Splice {
 /// Applies splices, in any order, that do not overlap. Of several insertions at one place the earlier comes first.
 [[nodiscard]] std::string apply(std::string_view original, std::vector<Splice> splices);
 
-/// Splices that make `key` hold `json_value` (raw JSON) in the top-level object: every duplicate's value is replaced, or a
-/// member is added at the end. Both functions see the edits that are already in `out` (commas are shared), and the later
-/// call wins: setting a member that was set or removed before, removing one that was set, edits inside a removed member.
+/// Splices that make `key` hold `json_value` (raw JSON) in the top-level object: every duplicate's value is replaced,
+/// or a member is added at the end. Both functions see the edits that are already in `out` (commas are shared), and the
+/// later call wins: setting a member that was set or removed before, removing one that was set, edits inside a removed
+/// member.
 void set_member(const RequestView& view, std::string_view body, std::string_view key, std::string_view json_value,
                 std::vector<Splice>& out);
 

@@ -13,26 +13,53 @@
 
 namespace lc::api {
 
-struct TextDelta { std::string text; int choice = 0; };
-struct ReasoningDelta { std::string text; int choice = 0; };
+struct TextDelta {
+    std::string text;
+    int choice = 0;
+};
+struct ReasoningDelta {
+    std::string text;
+    int choice = 0;
+};
 /// `index` numbers the calls of the whole answer from 0, whatever numbers the backend uses. `id` may be empty.
-struct ToolBegin { int index = 0; std::string id, name; int choice = 0; };
-struct ToolArguments { int index = 0; std::string text; };  ///< a piece of the arguments' JSON text
-/// The call is whole: its block was closed, the next call of the choice began, or the choice finished. (No backend is known
-/// that interleaves calls; one that did would yield arguments after the end, and a second end.)
-struct ToolEnd { int index = 0; };
+struct ToolBegin {
+    int index = 0;
+    std::string id, name;
+    int choice = 0;
+};
+struct ToolArguments {
+    int index = 0;
+    std::string text;
+};  ///< a piece of the arguments' JSON text
+/// The call is whole: its block was closed, the next call of the choice began, or the choice finished. (No backend is
+/// known that interleaves calls; one that did would yield arguments after the end, and a second end.)
+struct ToolEnd {
+    int index = 0;
+};
 struct Usage {
     std::int64_t prompt = 0, completion = 0, total = 0;
     std::optional<std::int64_t> cached, reasoning;
 };
 /// llama.cpp's `timings` of the last chunk.
-struct Timings { std::int64_t cache_n = 0, prompt_n = 0, predicted_n = 0; double prompt_ms = 0, predicted_ms = 0; };
+struct Timings {
+    std::int64_t cache_n = 0, prompt_n = 0, predicted_n = 0;
+    double prompt_ms = 0, predicted_ms = 0;
+};
 /// llama.cpp's `prompt_progress` (asked for with return_progress). `time_ms` since the prompt was begun.
-struct Progress { std::int64_t total = 0, cached = 0, processed = 0; double time_ms = 0; };
+struct Progress {
+    std::int64_t total = 0, cached = 0, processed = 0;
+    double time_ms = 0;
+};
 /// `reason` in chat's terms (stop, length, tool_calls, content_filter); what has no such term stays as it came.
-struct Finish { std::string reason; int choice = 0; };
-struct StreamFailure { Error error; std::string raw; };  ///< an error object in mid-stream
-struct Done {};                                          ///< `[DONE]`, message_stop, response.completed
+struct Finish {
+    std::string reason;
+    int choice = 0;
+};
+struct StreamFailure {
+    Error error;
+    std::string raw;
+};               ///< an error object in mid-stream
+struct Done {};  ///< `[DONE]`, message_stop, response.completed
 
 using StreamEvent = std::variant<TextDelta, ReasoningDelta, ToolBegin, ToolArguments, ToolEnd, Usage, Timings, Progress,
                                  Finish, StreamFailure, Done>;

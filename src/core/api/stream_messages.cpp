@@ -11,7 +11,8 @@ void gather_usage(Json holder, Usage& usage) {
     if (!object || !object->is_object()) return;
     if (member(*object, "input_tokens")) {
         const std::int64_t cached = integer_at(*object, "cache_read_input_tokens");
-        usage.prompt = integer_at(*object, "input_tokens") + cached + integer_at(*object, "cache_creation_input_tokens");
+        usage.prompt =
+            integer_at(*object, "input_tokens") + cached + integer_at(*object, "cache_creation_input_tokens");
         if (member(*object, "cache_read_input_tokens")) usage.cached = cached;
     }
     if (member(*object, "output_tokens")) usage.completion = integer_at(*object, "output_tokens");
@@ -66,7 +67,8 @@ void read_messages_event(StreamReader& reader, std::string_view event, Json data
             if (index >= 0) tool_arguments(reader, index, text_at(*delta, "partial_json"), out);
         }
     } else if (type == "content_block_start") {
-        if (const auto block = member(data, "content_block")) begin_block(reader, *block, integer_at(data, "index", -1), out);
+        if (const auto block = member(data, "content_block"))
+            begin_block(reader, *block, integer_at(data, "index", -1), out);
     } else if (type == "content_block_stop") {
         const int index = find_tool(reader, 0, integer_at(data, "index", -1), {});
         if (index >= 0) end_tool(reader, index, out);

@@ -19,7 +19,8 @@ void text_pieces(Json content, int choice, Events& out) {
         const auto thinking = member(part, "thinking");
         if (!thinking) continue;
         simdjson::dom::array thoughts;
-        if (thinking->is_string()) out.push_back(ReasoningDelta{std::string(text_of(*thinking)), choice});
+        if (thinking->is_string())
+            out.push_back(ReasoningDelta{std::string(text_of(*thinking)), choice});
         else if (thinking->get(thoughts) == simdjson::SUCCESS) {
             for (const Json thought : thoughts) {
                 out.push_back(ReasoningDelta{std::string(text_at(thought, "text")), choice});
@@ -75,20 +76,29 @@ void read_choice(StreamReader& reader, Json choice, Events& out) {
     std::optional<Json> delta, text, finish;
     int number = 0;
     for (const auto [key, value] : object) {
-        if (key == "delta" || key == "message") delta = value;
-        else if (key == "text") text = value;
-        else if (key == "finish_reason") finish = value;
-        else if (key == "index") number = static_cast<int>(integer_of(value).value_or(0));
+        if (key == "delta" || key == "message")
+            delta = value;
+        else if (key == "text")
+            text = value;
+        else if (key == "finish_reason")
+            finish = value;
+        else if (key == "index")
+            number = static_cast<int>(integer_of(value).value_or(0));
     }
     if (delta && delta->get(object) == simdjson::SUCCESS) {
         std::optional<Json> content, reasoning, other_reasoning, calls, refusal;
         for (const auto [key, value] : object) {
             if (value.is_null()) continue;
-            if (key == "content") content = value;
-            else if (key == "reasoning_content") reasoning = value;
-            else if (key == "reasoning") other_reasoning = value;
-            else if (key == "tool_calls") calls = value;
-            else if (key == "refusal") refusal = value;
+            if (key == "content")
+                content = value;
+            else if (key == "reasoning_content")
+                reasoning = value;
+            else if (key == "reasoning")
+                other_reasoning = value;
+            else if (key == "tool_calls")
+                calls = value;
+            else if (key == "refusal")
+                refusal = value;
         }
         if (!reasoning) reasoning = other_reasoning;
         if (reasoning) {
@@ -125,8 +135,8 @@ void read_usage(Json usage, Events& out) {
     out.push_back(u);
 }
 
-/// llama.cpp's own chunks: the last one has no `stop: false`, and no `[DONE]` follows. (`response_fields` takes members out
-/// of the last one only, `stop` too.)
+/// llama.cpp's own chunks: the last one has no `stop: false`, and no `[DONE]` follows. (`response_fields` takes members
+/// out of the last one only, `stop` too.)
 void read_native(StreamReader& reader, Json chunk, Events& out) {
     const auto number = static_cast<int>(integer_at(chunk, "index"));
     if (const auto content = member(chunk, "content")) text_pieces(*content, number, out);
@@ -155,10 +165,14 @@ void read_openai_chunk(StreamReader& reader, Json chunk, Events& out) {
     bool timings = false, progress = false;
     bool native = reader.dialect == Dialect::infill || reader.dialect == Dialect::completions;
     for (const auto [key, value] : object) {
-        if (key == "choices") choices = value;
-        else if (key == "usage") usage = value;
-        else if (key == "timings") timings = true;
-        else if (key == "prompt_progress") progress = true;
+        if (key == "choices")
+            choices = value;
+        else if (key == "usage")
+            usage = value;
+        else if (key == "timings")
+            timings = true;
+        else if (key == "prompt_progress")
+            progress = true;
     }
     native = native && !choices && !usage;
     if (progress) read_progress(chunk, out);

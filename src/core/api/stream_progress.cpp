@@ -5,7 +5,9 @@ namespace lc::api {
 
 namespace {
 
-bool empty_text(Json value) { return value.is_null() || (value.is_string() && text_of(value).empty()); }
+bool empty_text(Json value) {
+    return value.is_null() || (value.is_string() && text_of(value).empty());
+}
 
 /// Only what every first chunk has: role, and content that says nothing.
 bool empty_delta(Json delta) {
@@ -30,7 +32,7 @@ bool empty_choice(Json choice) {
 }  // namespace
 
 bool is_progress_only(const sse::Frame& frame) {
-    if (frame.data.find("\"prompt_progress\"") == std::string::npos) return false;
+    if (frame.data.find("prompt_progress") == std::string::npos) return false;
     const auto parsed = parse_json(frame.data);
     if (!parsed) return false;
     const Json root = parsed->root;

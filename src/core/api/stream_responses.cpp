@@ -6,7 +6,9 @@ namespace lc::api {
 
 namespace {
 
-bool is_call(std::string_view type) { return type == "function_call" || type == "custom_tool_call"; }
+bool is_call(std::string_view type) {
+    return type == "function_call" || type == "custom_tool_call";
+}
 
 /// A call's item is known by its id; llama.cpp's later events repeat that id.
 int call_of_item(StreamReader& reader, Json item, Events& out) {
@@ -33,7 +35,9 @@ void read_item(StreamReader& reader, Json item, bool whole, Events& out) {
     if (whole) end_tool(reader, index, out);
 }
 
-int call_of_event(StreamReader& reader, Json data) { return find_tool(reader, 0, -1, text_at(data, "item_id")); }
+int call_of_event(StreamReader& reader, Json data) {
+    return find_tool(reader, 0, -1, text_at(data, "item_id"));
+}
 
 void read_usage(Json response, Events& out) {
     const auto usage = member(response, "usage");
@@ -69,7 +73,8 @@ void read_end(StreamReader& reader, Json response, bool incomplete, Events& out)
 void read_failure(StreamReader& reader, Json response, Events& out) {
     const auto error = member(response, "error");
     reader.done = true;
-    out.push_back(StreamFailure{error_of(error.value_or(response), 0), std::string(simdjson::minify(error.value_or(response)))});
+    out.push_back(
+        StreamFailure{error_of(error.value_or(response), 0), std::string(simdjson::minify(error.value_or(response)))});
 }
 
 }  // namespace
@@ -115,8 +120,10 @@ void read_responses_whole(StreamReader& reader, Json body, Events& out) {
             for (const Json part : parts) {
                 const std::string text(text_at(part, "text"));
                 if (text.empty()) continue;
-                if (reasoning) out.push_back(ReasoningDelta{text, 0});
-                else out.push_back(TextDelta{text, 0});
+                if (reasoning)
+                    out.push_back(ReasoningDelta{text, 0});
+                else
+                    out.push_back(TextDelta{text, 0});
             }
         }
     }

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t max_detail = 1000;
 
-/// Wordings of a context overflow (lower case): llama.cpp, OpenAI and vLLM, Anthropic, Gemini, Bedrock, Mistral, xAI, Groq,
-/// GLM, Ollama, LM Studio, SGLang, TGI.
+/// Wordings of a context overflow (lower case): llama.cpp, OpenAI and vLLM, Anthropic, Gemini, Bedrock, Mistral, xAI,
+/// Groq, GLM, Ollama, LM Studio, SGLang, TGI.
 constexpr std::string_view overflow_words[] = {
     "exceed_context_size_error",
     "exceeds the available context size",
@@ -55,11 +55,14 @@ constexpr std::string_view overflow_words[] = {
     "input token count",
     "too many input tokens",
     "exceeds the maximum number of tokens",
-    "inputs tokens + max_new_tokens",
+    "`inputs` tokens + `max_new_tokens` must be",
+    "longer than the maximum model length",
     "the tokens to keep from the initial prompt is greater",
 };
 
-bool contains(std::string_view text, std::string_view word) { return text.find(word) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view word) {
+    return text.find(word) != std::string_view::npos;
+}
 
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
     return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return contains(text, word); });
@@ -103,7 +106,8 @@ Errc by_name(std::string_view lower) {
     if (contains_any(lower, {"request_too_large"})) return Errc::too_large;
     if (contains_any(lower, {"authentication", "permission", "invalid_api_key"})) return Errc::unauthorized;
     if (contains_any(lower, {"timeout"})) return Errc::upstream_timeout;
-    if (contains_any(lower, {"invalid_request", "invalid_prompt", "badrequest", "bad_request"})) return Errc::bad_request;
+    if (contains_any(lower, {"invalid_request", "invalid_prompt", "badrequest", "bad_request"}))
+        return Errc::bad_request;
     return Errc::upstream_error;
 }
 
@@ -118,7 +122,8 @@ Error classified(int status, std::string_view kind, std::string_view message, in
         return error;
     }
     error.code = status >= 400 ? by_status(status) : by_name(to_lower(kind));
-    if (error.code == Errc::rate_limited || error.code == Errc::overloaded) error.retry_after_s = std::max(0, retry_after_s);
+    if (error.code == Errc::rate_limited || error.code == Errc::overloaded)
+        error.retry_after_s = std::max(0, retry_after_s);
     return error;
 }
 

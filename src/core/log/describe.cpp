@@ -30,9 +30,9 @@ std::size_t decode(std::string_view text, char32_t& code) {
 }
 
 bool is_dangerous(char32_t code) {
-    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||           // control characters
-           code == 0x2028 || code == 0x2029 ||                         // line and paragraph separators
-           code == 0x061c || code == 0x200e || code == 0x200f ||       // direction marks
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||       // control characters
+           code == 0x2028 || code == 0x2029 ||                    // line and paragraph separators
+           code == 0x061c || code == 0x200e || code == 0x200f ||  // direction marks
            (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
@@ -45,9 +45,12 @@ std::string printable(std::string_view text, std::size_t max_chars) {
         if (chars++ == max_chars) return out + "...";
         char32_t code = 0;
         const std::size_t size = decode(text, code);
-        if (size == 0) out += "\xef\xbf\xbd";
-        else if (is_dangerous(code)) out.push_back(' ');
-        else out.append(text.substr(0, size));
+        if (size == 0)
+            out += "\xef\xbf\xbd";
+        else if (is_dangerous(code))
+            out.push_back(' ');
+        else
+            out.append(text.substr(0, size));
         text.remove_prefix(std::max<std::size_t>(size, 1));
     }
     return out;

@@ -12,8 +12,9 @@ namespace lc::log {
 /// Fills dialect, model_asked, stream, n_messages, n_tools, messages and tools. Previews are redacted and printable.
 void describe(const api::RequestView& view, RequestRecord& record);
 
-/// At most `max_chars` characters of `text` on one line that no terminal takes for a command: control characters (C0, DEL,
-/// C1), line separators and marks that reverse the direction of text become spaces, what is not UTF-8 becomes U+FFFD.
+/// At most `max_chars` characters of `text` on one line that no terminal takes for a command: control characters (C0,
+/// DEL, C1), line separators and marks that reverse the direction of text become spaces, what is not UTF-8 becomes
+/// U+FFFD.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_chars);
 
 /// `printable(redact(text))`.

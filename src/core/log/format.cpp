@@ -33,7 +33,9 @@ struct Paint {
 
 constexpr std::size_t max_word = 200;
 
-std::string word(std::string_view text) { return printable(text, max_word); }
+std::string word(std::string_view text) {
+    return printable(text, max_word);
+}
 
 std::string joined(const std::vector<std::string>& names, std::int64_t total) {
     std::string out;
@@ -49,9 +51,12 @@ std::string count(std::int64_t n, std::string_view what) {
 
 std::string duration(double ms) {
     char buffer[32];
-    if (ms < 10) std::snprintf(buffer, sizeof buffer, "%.1f ms", ms);
-    else if (ms < 1000) std::snprintf(buffer, sizeof buffer, "%.0f ms", ms);
-    else std::snprintf(buffer, sizeof buffer, "%.2f s", ms / 1000);
+    if (ms < 10)
+        std::snprintf(buffer, sizeof buffer, "%.1f ms", ms);
+    else if (ms < 1000)
+        std::snprintf(buffer, sizeof buffer, "%.0f ms", ms);
+    else
+        std::snprintf(buffer, sizeof buffer, "%.2f s", ms / 1000);
     return buffer;
 }
 
@@ -110,7 +115,9 @@ struct Event {
     Line chunk(std::string_view what, std::string_view text) const {
         const std::string clean = redact(text);
         if (style.json_lines) {
-            return {event_line(record, "chunk", ",\"what\":\"" + std::string(what) + "\",\"text\":" + quote_line(clean)), true};
+            return {
+                event_line(record, "chunk", ",\"what\":\"" + std::string(what) + "\",\"text\":" + quote_line(clean)),
+                true};
         }
         return {paint.dim("[Chunk] " + std::string(what) + " \"" + printable(clean, 500) + "\""), true};
     }
@@ -139,8 +146,8 @@ struct Event {
         return {paint.marker("[Tool Call Complete]") + " " + call_name(call) + " " + arguments_of(call), false};
     }
     Line operator()(const api::Progress& progress) const {
-        return chunk("progress", std::to_string(progress.processed) + " of " + std::to_string(progress.total) + " tokens, " +
-                                     std::to_string(progress.cached) + " cached");
+        return chunk("progress", std::to_string(progress.processed) + " of " + std::to_string(progress.total) +
+                                     " tokens, " + std::to_string(progress.cached) + " cached");
     }
     Line operator()(const api::Usage&) const { return {}; }
     Line operator()(const api::Timings&) const { return {}; }
@@ -205,7 +212,8 @@ std::string format_response(const RequestRecord& record, const Style& style) {
     return out;
 }
 
-Line format_event(const RequestRecord& record, const ResponseTally& tally, const api::StreamEvent& event, const Style& style) {
+Line format_event(const RequestRecord& record, const ResponseTally& tally, const api::StreamEvent& event,
+                  const Style& style) {
     return std::visit(Event{record, tally, style}, event);
 }
 

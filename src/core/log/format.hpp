@@ -16,8 +16,8 @@ struct Style {
     std::size_t max_messages = 20;  ///< of a longer history: the first two and the last ones
 };
 
-/// When a request was read and routed. Several lines, without the last line's end: who, model, stream, number of messages,
-/// each message's role and preview, and `[Tool Request]` with the names of the tools when there are any.
+/// When a request was read and routed. Several lines, without the last line's end: who, model, stream, number of
+/// messages, each message's role and preview, and `[Tool Request]` with the names of the tools when there are any.
 [[nodiscard]] std::string format_request(const RequestRecord& record, const Style& style);
 
 /// When its answer has ended: status, preview, tool calls, finish reason, tokens, times.

@@ -18,7 +18,9 @@ struct Object {
         out.append("\"").append(key).append("\":").append(value);
         return *this;
     }
-    Object& text(std::string_view key, std::string_view value) { return value.empty() ? *this : raw(key, quote_line(value)); }
+    Object& text(std::string_view key, std::string_view value) {
+        return value.empty() ? *this : raw(key, quote_line(value));
+    }
     Object& number(std::string_view key, std::int64_t value) { return raw(key, std::to_string(value)); }
     Object& number(std::string_view key, const std::optional<std::int64_t>& value) {
         return value ? number(key, *value) : *this;
@@ -92,9 +94,16 @@ std::string quote_line(std::string_view text) {
 
 std::string request_line(const RequestRecord& r) {
     Object o;
-    o.text("event", "request").text("id", r.id).number("time", r.unix_ms).text("client", r.client).text("session", r.session);
+    o.text("event", "request")
+        .text("id", r.id)
+        .number("time", r.unix_ms)
+        .text("client", r.client)
+        .text("session", r.session);
     o.text("parent", r.parent).text("kind", r.kind).text("dialect", r.dialect).text("endpoint", r.endpoint);
-    o.text("model_asked", r.model_asked).text("model", r.model_used).text("backend", r.backend).flag("stream", r.stream);
+    o.text("model_asked", r.model_asked)
+        .text("model", r.model_used)
+        .text("backend", r.backend)
+        .flag("stream", r.stream);
     o.number("n_messages", r.n_messages).number("n_tools", r.n_tools).number("bytes_in", r.bytes_in);
     if (!r.messages.empty()) o.raw("messages", messages_json(r));
     return o.list("tools", r.tools).text("route", r.route_reason).done();

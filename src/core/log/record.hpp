@@ -11,11 +11,11 @@
 namespace lc::log {
 
 /// Limits that keep one record small.
-inline constexpr std::size_t preview_chars = 150;          ///< of a message or an answer, cut at a character, "..." included
-inline constexpr std::size_t max_arguments_bytes = 2048;   ///< of one tool call's arguments
-inline constexpr std::size_t max_logged_messages = 200;    ///< the last ones of a longer history
-inline constexpr std::size_t max_logged_tools = 128;       ///< tool names
-inline constexpr std::size_t max_logged_calls = 64;        ///< tool calls of one answer, names of one message
+inline constexpr std::size_t preview_chars = 150;  ///< of a message or an answer, cut at a character, "..." included
+inline constexpr std::size_t max_arguments_bytes = 2048;  ///< of one tool call's arguments
+inline constexpr std::size_t max_logged_messages = 200;   ///< the last ones of a longer history
+inline constexpr std::size_t max_logged_tools = 128;      ///< tool names
+inline constexpr std::size_t max_logged_calls = 64;       ///< tool calls of one answer, names of one message
 
 struct MessageSummary {
     std::string role;                ///< system | developer | user | assistant | tool | other
@@ -51,17 +51,17 @@ struct TimingSummary {
 };
 
 struct RequestRecord {
-    std::string id;             ///< UUIDv7, as in x-localcode-request-id
-    std::int64_t unix_ms = 0;   ///< when the request was read
-    std::string client;         ///< opencode | claude | ... | other
-    std::string session;        ///< empty: none
-    std::string parent;         ///< empty: not a subagent
-    std::string kind;           ///< main | subagent | title | compaction | ...
-    std::string dialect;        ///< chat | completions | messages | ... (name_of(api::Dialect))
-    std::string endpoint;       ///< the path asked for, without query
-    std::string model_asked;    ///< empty: none was named
-    std::string model_used;     ///< empty: refused before one was chosen
-    std::string backend;        ///< name of the backend or engine; empty: none
+    std::string id;            ///< UUIDv7, as in x-localcode-request-id
+    std::int64_t unix_ms = 0;  ///< when the request was read
+    std::string client;        ///< opencode | claude | ... | other
+    std::string session;       ///< empty: none
+    std::string parent;        ///< empty: not a subagent
+    std::string kind;          ///< main | subagent | title | compaction | ...
+    std::string dialect;       ///< chat | completions | messages | ... (name_of(api::Dialect))
+    std::string endpoint;      ///< the path asked for, without query
+    std::string model_asked;   ///< empty: none was named
+    std::string model_used;    ///< empty: refused before one was chosen
+    std::string backend;       ///< name of the backend or engine; empty: none
     bool stream = false;
 
     std::int64_t n_messages = 0;           ///< of the request, also when `messages` holds fewer

@@ -14,8 +14,12 @@ constexpr std::string_view mark = "[redacted]";
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
-bool is_alnum(char c) { return is_word(c) && c != '_' && c != '-'; }
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_alnum(char c) {
+    return is_word(c) && c != '_' && c != '-';
+}
+bool is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
     return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
@@ -47,10 +51,11 @@ struct Kind {
     std::size_t min_tail;  ///< shorter words with that beginning are taken for ordinary ones
 };
 constexpr Kind kinds[] = {
-    {"sk-", 16},  {"sk_", 16},    {"pk_live_", 10}, {"rk_live_", 10}, {"hf_", 16},         {"ghp_", 16}, {"gho_", 16},
-    {"ghu_", 16}, {"ghs_", 16},   {"ghr_", 16},     {"glpat-", 16},   {"github_pat_", 16}, {"xoxb-", 10}, {"xoxp-", 10},
-    {"xoxa-", 10}, {"xoxr-", 10}, {"AKIA", 16},     {"ASIA", 16},     {"AIza", 30},        {"gsk_", 16}, {"xai-", 16},
-    {"nvapi-", 16}, {"npm_", 30}, {"pypi-", 30},    {"r8_", 30},      {"tvly-", 16},       {"lc-", 24},
+    {"sk-", 16},   {"sk_", 16},   {"pk_live_", 10}, {"rk_live_", 10}, {"hf_", 16},    {"ghp_", 16},
+    {"gho_", 16},  {"ghu_", 16},  {"ghs_", 16},     {"ghr_", 16},     {"glpat-", 16}, {"github_pat_", 16},
+    {"xoxb-", 10}, {"xoxp-", 10}, {"xoxa-", 10},    {"xoxr-", 10},    {"AKIA", 16},   {"ASIA", 16},
+    {"AIza", 30},  {"gsk_", 16},  {"xai-", 16},     {"nvapi-", 16},   {"npm_", 30},   {"pypi-", 30},
+    {"r8_", 30},   {"tvly-", 16}, {"lc-", 24},
 };
 
 /// End of a key that begins at `at` (a word's beginning), or `at`.
@@ -78,14 +83,18 @@ std::size_t key_end(std::string_view text, std::size_t at) {
 }
 
 /// The value behind a name at `at`: [begin, end). Empty when what follows is no assignment.
-struct Value { std::size_t begin = 0, end = 0; };
+struct Value {
+    std::size_t begin = 0, end = 0;
+};
 
 Value value_after(std::string_view text, std::size_t at, bool whole_line) {
     const auto skip = [&](std::string_view set) {
         while (at < text.size() && set.find(text[at]) != std::string_view::npos) ++at;
     };
-    if (text.substr(at).starts_with("\\\"")) at += 2;  // JSON within JSON
-    else if (at < text.size() && (text[at] == '"' || text[at] == '\'')) ++at;
+    if (text.substr(at).starts_with("\\\""))
+        at += 2;  // JSON within JSON
+    else if (at < text.size() && (text[at] == '"' || text[at] == '\''))
+        ++at;
     skip(" \t");
     if (at >= text.size() || (text[at] != ':' && text[at] != '=')) return {};
     ++at;
@@ -166,9 +175,11 @@ std::string redact(std::string_view text) {
                 at = token_end;
             }
         } else if (names_secret(word)) {
-            const bool header = iequals(word, "authorization") || iequals(word, "cookie") || iequals(word, "set-cookie");
+            const bool header =
+                iequals(word, "authorization") || iequals(word, "cookie") || iequals(word, "set-cookie");
             const Value value = value_after(text, at, header);
-            if (value.end > value.begin && value.begin < text.size() && text[value.begin] != '[' && text[value.begin] != '{') {
+            if (value.end > value.begin && value.begin < text.size() && text[value.begin] != '[' &&
+                text[value.begin] != '{') {
                 out.append(text.substr(at, value.begin - at)).append(mark);
                 at = value.end;
             }

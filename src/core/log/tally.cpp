@@ -65,7 +65,8 @@ std::optional<double> speed(const ResponseTally& tally, const RequestRecord& rec
     if (tally.timings && tally.timings->predicted_ms > 0 && tally.timings->predicted_n > 0) {
         return static_cast<double>(tally.timings->predicted_n) * 1000 / tally.timings->predicted_ms;
     }
-    if (!record.usage || record.usage->completion < 2 || !record.ms.total || !record.ms.first_token) return std::nullopt;
+    if (!record.usage || record.usage->completion < 2 || !record.ms.total || !record.ms.first_token)
+        return std::nullopt;
     const double generating = *record.ms.total - *record.ms.first_token;
     if (generating <= 0) return std::nullopt;
     return static_cast<double>(record.usage->completion - 1) * 1000 / generating;  // the first token began the time
@@ -73,7 +74,9 @@ std::optional<double> speed(const ResponseTally& tally, const RequestRecord& rec
 
 }  // namespace
 
-void feed(ResponseTally& tally, const api::StreamEvent& event) { std::visit(Feed{tally}, event); }
+void feed(ResponseTally& tally, const api::StreamEvent& event) {
+    std::visit(Feed{tally}, event);
+}
 
 void conclude(const ResponseTally& tally, RequestRecord& record) {
     record.response_preview = safe_preview(tally.text);

@@ -27,8 +27,9 @@ struct ResponseTally {
 /// Pure.
 void feed(ResponseTally& tally, const api::StreamEvent& event);
 
-/// Writes what is known into the record: previews, calls, finish reason, usage (from the timings when the backend gave no
-/// usage), tokens per second (from the timings, else from the record's own times), the error when the record has none.
+/// Writes what is known into the record: previews, calls, finish reason, usage (from the timings when the backend gave
+/// no usage), tokens per second (from the timings, else from the record's own times), the error when the record has
+/// none.
 void conclude(const ResponseTally& tally, RequestRecord& record);
 
 }  // namespace lc::log

@@ -98,8 +98,7 @@ void finish(State& state, std::vector<Frame>& out) {
 
 bool at_frame_end(const State& state) {
     // A blank line that ended with CR is held back until the next byte shows whether an LF belongs to it.
-    return state.pending.empty() ||
-           (state.scanned + 1 == state.pending.size() && state.pending.back() == '\r');
+    return state.pending.empty() || (state.scanned + 1 == state.pending.size() && state.pending.back() == '\r');
 }
 
 }  // namespace lc::sse

@@ -23,13 +23,14 @@ struct Frame {
 
 /// How the bytes are split never changes the frames. Holds at most `max_frame` bytes.
 struct State {
-    std::string pending;            ///< bytes of the frame that is not complete yet
-    std::size_t scanned = 0;        ///< how much of `pending` was looked at
+    std::string pending;      ///< bytes of the frame that is not complete yet
+    std::size_t scanned = 0;  ///< how much of `pending` was looked at
     std::size_t max_frame = 32u << 20;
 };
 
-/// Appends the frames that `chunk` completes to `out`. Error: a frame over `max_frame` (upstream_error); the frames before
-/// it are in `out`, the state is then of no further use. The raw texts of all frames plus `pending` are all bytes given.
+/// Appends the frames that `chunk` completes to `out`. Error: a frame over `max_frame` (upstream_error); the frames
+/// before it are in `out`, the state is then of no further use. The raw texts of all frames plus `pending` are all
+/// bytes given.
 [[nodiscard]] Result<void> step(State& state, std::string_view chunk, std::vector<Frame>& out);
 
 /// To be called at the end of bytes: a stream with bare CR line ends has its last frame still held back, since an LF

@@ -35,17 +35,30 @@ TEST(Sse, Frames) {
         {"bare comment", ":\n\n", {frame(":\n\n", "", "", false)}, ""},
         {"comment beside data", ": hi\ndata: x\n\n", {frame(": hi\ndata: x\n\n", "", "x")}, ""},
         {"crlf", "data: x\r\n\r\n", {frame("data: x\r\n\r\n", "", "x")}, ""},
-        {"crlf, two", "data: x\r\n\r\ndata: y\r\n\r\n",
-         {frame("data: x\r\n\r\n", "", "x"), frame("data: y\r\n\r\n", "", "y")}, ""},
+        {"crlf, two",
+         "data: x\r\n\r\ndata: y\r\n\r\n",
+         {frame("data: x\r\n\r\n", "", "x"), frame("data: y\r\n\r\n", "", "y")},
+         ""},
         {"cr", "data: x\r\rdata: y\r\rd", {frame("data: x\r\r", "", "x"), frame("data: y\r\r", "", "y")}, "d"},
         {"cr, the last one waits", "data: x\r\r", {}, "data: x\r\r"},
         {"mixed", "data: x\r\ndata: y\n\r\n", {frame("data: x\r\ndata: y\n\r\n", "", "x\ny")}, ""},
-        {"blank lines between", "data: x\n\n\ndata: y\n\n",
-         {frame("data: x\n\n", "", "x"), frame("\n", "", "", false), frame("data: y\n\n", "", "y")}, ""},
-        {"byte order mark", "\xef\xbb\xbf" "data: x\n\n", {frame("\xef\xbb\xbf" "data: x\n\n", "", "x")}, ""},
+        {"blank lines between",
+         "data: x\n\n\ndata: y\n\n",
+         {frame("data: x\n\n", "", "x"), frame("\n", "", "", false), frame("data: y\n\n", "", "y")},
+         ""},
+        {"byte order mark",
+         "\xef\xbb\xbf"
+         "data: x\n\n",
+         {frame("\xef\xbb\xbf"
+                "data: x\n\n",
+                "", "x")},
+         ""},
         {"unfinished", "data: x\n", {}, "data: x\n"},
         {"other fields", "id: 7\nretry: 10\n\n", {frame("id: 7\nretry: 10\n\n", "", "", false)}, ""},
-        {"NUL and UTF-8", std::string("data: \0\xc3\xa9\n\n", 11), {frame(std::string("data: \0\xc3\xa9\n\n", 11), "", std::string("\0\xc3\xa9", 3))}, ""},
+        {"NUL and UTF-8",
+         std::string("data: \0\xc3\xa9\n\n", 11),
+         {frame(std::string("data: \0\xc3\xa9\n\n", 11), "", std::string("\0\xc3\xa9", 3))},
+         ""},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -95,7 +108,8 @@ TEST(Sse, EndOfBytes) {
 
 TEST(Sse, SplitNeverMatters) {
     std::mt19937 random(7);
-    const std::string_view pieces[] = {"data: x", "data:", "event: e", ": c", "\n", "\r", "\r\n", "\n\n", "\r\r", "é", "id: 1", " "};
+    const std::string_view pieces[] = {"data: x", "data:", "event: e", ": c", "\n",    "\r",
+                                       "\r\n",    "\n\n",  "\r\r",     "é",   "id: 1", " "};
     for (int round = 0; round < 3000; ++round) {
         std::string text;
         for (int i = 0; i < 12; ++i) text += pieces[random() % std::size(pieces)];

@@ -21,7 +21,8 @@ bool should_count(const CountQuestion& q) {
 
 std::optional<std::int64_t> counted_tokens(std::string_view answer) {
     for (const auto& event : api::read_whole(api::Dialect::messages, answer)) {
-        if (const auto* usage = std::get_if<api::Usage>(&event); usage != nullptr && usage->prompt > 0) return usage->prompt;
+        if (const auto* usage = std::get_if<api::Usage>(&event); usage != nullptr && usage->prompt > 0)
+            return usage->prompt;
     }
     return std::nullopt;
 }
