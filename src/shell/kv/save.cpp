@@ -156,7 +156,14 @@ Result<Digest> commit_file(Store& store, SaveId save, const ParsedManifest& mani
     if (!open) return tl::unexpected(open.error());
     const auto known = find_state(store.index, manifest.name);
     if (!known) return tl::unexpected(known.error());
-    if (*known) return manifest.name;
+    if (*known) {
+        // After a crash between the new state and the end of the old one, the same save again finds both.
+        const auto old = replaced_by(store, manifest);
+        auto done = old ? drop_states(store, *old) : Result<void>(tl::unexpected(old.error()));
+        if (done) done = touch_state(store.index, (*known)->id, store.now());
+        if (!done) return tl::unexpected(done.error());
+        return manifest.name;
+    }
     const auto refs = refs_of(store, manifest);
     if (!refs) return tl::unexpected(refs.error());
     (*open)->blobs.insert(refs->begin(), refs->end());

@@ -33,7 +33,9 @@ Result<StorePtr> open_store(StoreOptions options) {
           kind_dir(folder, BlobKind::snapshot), kind_dir(folder, BlobKind::manifest)}) {
         if (auto made = o.files.make_dir(dir); !made) return tl::unexpected(error_of(made.error()));
     }
-    if (auto synced = o.files.sync_dir(o.dir); !synced) return tl::unexpected(error_of(synced.error()));
+    for (const std::string& dir : {o.dir, o.dir.substr(0, std::max<std::size_t>(o.dir.rfind('/'), 1))}) {
+        if (auto synced = o.files.sync_dir(dir); !synced) return tl::unexpected(error_of(synced.error()));
+    }
     auto opened = open_index(o.db_path);
     if (!opened) return tl::unexpected(opened.error());
     if (!opened->set_aside.empty())
