@@ -168,7 +168,13 @@ std::string zsh(const std::vector<Command>& commands) {
         }
         out += "            esac ;;\n    esac\n}\n\n";
     }
-    return out + "compdef _localcode localcode\n";
+    // From $fpath this file is the body of _localcode itself, at its first call; sourced, it only declares.
+    return out +
+           "if [ \"$funcstack[1]\" = _localcode ]; then\n"
+           "    _localcode \"$@\"\n"
+           "else\n"
+           "    compdef _localcode localcode\n"
+           "fi\n";
 }
 
 std::string fish_text(const std::string& text) {

@@ -155,7 +155,9 @@ int logs(const Options& options) {
     for (Tail& tail : *tails) {
         if (!open_if_new(tail)) continue;
         seek_to_last_lines(tail, options.lines);
-        print(tail, read_on(tail) + (options.follow ? "" : "\n"), with_name, options.json);
+        print(tail, read_on(tail), with_name, options.json);
+        // A last line without an end: nothing more is waited for.
+        if (!options.follow && !tail.partial.empty()) print(tail, "\n", with_name, options.json);
     }
     // Until it is interrupted or nobody reads any more.
     while (options.follow && std::cout) {
