@@ -15,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t max_pipelined = 64 << 10;     // bytes of later requests kept while one is being answered
 constexpr std::size_t chunked_read = 16 << 10;
+constexpr int reads_at_once = 4;                    // of a body, before others get their turn
 constexpr std::size_t body_step = 256 << 10;        // a body's memory follows what has come, from here on by doubling
 constexpr std::size_t decode_step_bytes = 1 << 20;  // decompressed at a time, then others get their turn
 constexpr std::size_t join_below = 16 << 10;        // small pieces of the queue are joined up to here
@@ -158,21 +159,39 @@ void on_read(Connection& c, const error_code& ec, std::size_t n) {
     advance(c);
 }
 
+/// The next bytes are the body's, and can be read where they belong.
+bool reads_straight(const Connection& c) {
+    return c.phase == Phase::body && !c.request.chunked && c.body_left != 0 && size(c.in) == 0;
+}
+
+asio::mutable_buffer body_room(Connection& c) {
+    std::string& body = c.request.request.body;
+    if (body.size() == c.body_have) {
+        const std::uint64_t more = std::min<std::uint64_t>(c.body_left, std::max(body_step, c.body_have));
+        body.resize(c.body_have + static_cast<std::size_t>(more));
+    }
+    return asio::buffer(body.data() + c.body_have, body.size() - c.body_have);
+}
+
+/// Takes what is there of the body without a turn of the loop. A fault is left for the read that follows to report.
+bool read_body_now(Connection& c) {
+    if (c.reading || c.eof || c.stream.tls || !reads_straight(c)) return false;
+    error_code ec;
+    const std::size_t n = c.stream.socket.read_some(body_room(c), ec);
+    c.body_have += n;
+    c.body_left -= n;
+    return n != 0;
+}
+
 void arm_read(Connection& c) {
     if (c.reading || c.eof || c.phase == Phase::closed || c.phase == Phase::handshake) return;
     if (c.phase == Phase::lingering && c.stream.tls && !c.tls_ended) return;
     const bool waiting = c.phase == Phase::running || c.phase == Phase::decode || c.phase == Phase::idle;
     if (waiting && size(c.in) >= max_pipelined) return;  // idle: waits for the write queue
     asio::mutable_buffer into;
-    if (c.phase == Phase::body && !c.request.chunked && size(c.in) == 0) {
-        std::string& body = c.request.request.body;
-        if (body.size() == c.body_have) {
-            const std::size_t more = static_cast<std::size_t>(
-                std::min<std::uint64_t>(c.body_left, std::max(body_step, c.body_have)));
-            body.resize(c.body_have + more);
-        }
+    if (reads_straight(c)) {
+        into = body_room(c);
         c.reading_body = true;
-        into = asio::buffer(body.data() + c.body_have, body.size() - c.body_have);
     } else {
         const std::size_t least = c.phase == Phase::body ? chunked_read : size(c.in) == 0 ? first_read : 1;
         const std::size_t room = make_room(c.in, least);
@@ -395,8 +414,11 @@ bool step(Connection& c) {
 void advance(Connection& c) {
     if (c.stepping) return;
     c.stepping = true;
-    while (step(c)) {
-    }
+    int reads = 0;
+    do {
+        while (step(c)) {
+        }
+    } while (reads++ < reads_at_once && read_body_now(c));
     c.stepping = false;
     arm_read(c);
 }
@@ -404,12 +426,14 @@ void advance(Connection& c) {
 bool write(Connection& c, std::initializer_list<std::string_view> pieces, std::string* owned) {
     if (c.phase == Phase::closed) return false;
     WriteQueue& q = c.out;
-    std::size_t total = owned != nullptr ? owned->size() : 0;
+    const std::string held = std::exchange(c.held, {});
+    std::size_t total = held.size() + (owned != nullptr ? owned->size() : 0);
     for (const std::string_view piece : pieces) total += piece.size();
     std::size_t written = 0;
     if (q.unsent == 0) {
-        std::array<asio::const_buffer, 5> buffers;
+        std::array<asio::const_buffer, 6> buffers;
         std::size_t count = 0;
+        if (!held.empty()) buffers[count++] = asio::buffer(held);
         for (const std::string_view piece : pieces) buffers[count++] = asio::buffer(piece);
         if (owned != nullptr) buffers[count++] = asio::buffer(*owned);
         error_code ec;
@@ -422,11 +446,13 @@ bool write(Connection& c, std::initializer_list<std::string_view> pieces, std::s
         q.progress = Clock::now();
     }
     q.unsent += total - written;
-    for (std::string_view piece : pieces) {
+    const auto queue = [&q, &written](std::string_view piece) {
         const std::size_t skip = std::min(written, piece.size());
         written -= skip;
         append(q, piece.substr(skip));
-    }
+    };
+    queue(held);
+    for (const std::string_view piece : pieces) queue(piece);
     if (owned != nullptr) {
         if (written == 0 && owned->size() > join_below) {
             q.pending.push_back(std::move(*owned));
@@ -438,8 +464,16 @@ bool write(Connection& c, std::initializer_list<std::string_view> pieces, std::s
     return true;
 }
 
+void write_soon(Connection& c, std::string_view bytes) {
+    c.held += bytes;
+    asio::post(c.core->executor, [self = c.shared_from_this()] {
+        if (!self->held.empty()) write(*self, {});
+    });
+}
+
 void begin_close(Connection& c, bool truncated) {
     if (c.phase == Phase::closed || c.phase == Phase::closing || c.phase == Phase::lingering) return;
+    if (!c.held.empty() && !write(c, {})) return;
     c.phase = Phase::closing;
     c.deadline = TimePoint::max();  // a stalled write is noticed by the queue's own time
     c.tls_ended = c.tls_ended || truncated;

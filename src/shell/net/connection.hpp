@@ -90,6 +90,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
     std::string decoded;
 
     WriteQueue out;
+    std::string held;                   ///< head of a stream that goes out with its first piece, or at the end of this turn
     std::unique_ptr<Exchange> exchange; ///< while the handler runs
 };
 
@@ -121,6 +122,9 @@ void advance(Connection& c);
 /// Queues bytes in order and writes as much as the socket takes. The last piece may be given as an owned text, which is then
 /// moved instead of copied. False: the connection has failed (and is closed).
 bool write(Connection& c, std::initializer_list<std::string_view> pieces, std::string* owned = nullptr);
+
+/// As write, but leaves it until the next write or the end of the loop's turn, whichever is first: one packet less.
+void write_soon(Connection& c, std::string_view bytes);
 
 /// No further request is read; closes when all is written and, so that the client can read it, when the client has closed.
 /// `truncated`: over TLS no close_notify is sent, so that the client sees that something is missing.

@@ -84,10 +84,9 @@ Result<void> start_now(Exchange& x, ResponseHead head) {
     if (has_no_body(head.status)) framing = Framing::none;
     x.bodyless = x.head_only || framing == Framing::none;
     x.chunked = framing == Framing::chunked;
-    const std::string text = encode_answer_head(head.status, head.fields, framing, 0,
-                                                connection_field(x, framing != Framing::until_close || x.head_only),
-                                                date_line(*x.connection->core));
-    if (!write(*x.connection, {text})) return client_gone();
+    write_soon(*x.connection, encode_answer_head(head.status, head.fields, framing, 0,
+                                                 connection_field(x, framing != Framing::until_close || x.head_only),
+                                                 date_line(*x.connection->core)));
     sent(x);
     return {};
 }

@@ -247,7 +247,7 @@ void cancel(Call& call) {
 awaitable<Result<ResponseHead>> exchange(Call& call, Request request) {
     if (call.answered || call.link || call.dialing) co_return fail(Errc::internal, "a call makes one exchange");
     const bool head_request = request.method == "HEAD";
-    const auto out = std::make_shared<Outgoing>();
+    auto out = std::make_shared<Outgoing>();
     out->head = encode_request_head(request, call.target.base_path, host_field(call.target));
     out->body = std::move(request.body);
     for (bool may_reuse = true;; may_reuse = false) {
@@ -261,6 +261,7 @@ awaitable<Result<ResponseHead>> exchange(Call& call, Request request) {
         }
         call.link = link;
         start_sending(link, out);
+        if (!reused) out.reset();  // there is no second try: its memory is needed no longer than sending takes
         enter(call, Stage::head, call.timeouts.first_byte);
         HeadResult got = co_await read_head(call, *link);
         if (got.head) {

@@ -9,6 +9,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto busy_tick = 100ms, idle_tick = 1000ms;
+constexpr auto surely_alive = 50ms;  // used so shortly ago, a connection is not looked at: the second try covers the rest
 
 void check_call(Call& call, TimePoint now) {
     if (now < call.deadline || call.cancelled || call.timed_out) return;
@@ -68,7 +69,7 @@ LinkPtr take_idle(PoolState& pool, const std::string& key) {
     while (!links.empty()) {
         LinkPtr link = std::move(links.back());
         links.pop_back();
-        if (quiet(link->stream)) return link;
+        if (Clock::now() - link->idle_since < surely_alive || quiet(link->stream)) return link;
     }
     return nullptr;
 }
