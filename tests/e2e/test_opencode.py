@@ -79,7 +79,8 @@ def test_a_local_model_answers(smollm2, engine):
             done = session.run("Say hello in one short sentence.", timeout=900)
             assert done.returncode == 0, done.stderr + session.logs()
             assert done.stdout.strip() or "→" in done.stderr, "some text or a tool call must have come"
-        records = gateway.requests()
+            gateway.wait_request(lambda r: r["kind"] == "main")
+            records = gateway.requests()
         main = [r for r in records if r["kind"] == "main"]
         assert main and all(r["status"] == 200 for r in main), records
         assert main[-1]["usage"]["prompt"] > 5000 and main[-1]["n_tools"] == 10
