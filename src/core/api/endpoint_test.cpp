@@ -77,6 +77,8 @@ TEST(Endpoint, EveryPath) {
         // written otherwise
         {"POST", "/v1/chat/completions/", E::chat_completions, D::chat, "", "/v1/chat/completions"},
         {"POST", "//v1/chat/completions", E::chat_completions, D::chat, "", "/v1/chat/completions"},
+        {"GET", "//v1/models/coder", E::model, D::plain, "coder", ""},
+        {"GET", "//upstream/coder//x", E::upstream, D::plain, "coder", "//x"},
         {"POST", "/v1//chat/completions", E::chat_completions, D::chat, "", "/v1/chat/completions"},
         {"POST", "/v1/%63hat/completions", E::chat_completions, D::chat, "", "/v1/chat/completions"},
         {"POST", "http://host:4242/v1/chat/completions?a=b", E::chat_completions, D::chat, "",
