@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from support.gateway import Gateway, backend_config, program
+from support.gateway import Gateway, backend_config, program, until
 from support.opencode import OpenCode, config
 
 
@@ -30,6 +30,7 @@ def test_a_whole_tool_loop(session, gateway, backend):
     assert done.returncode == 0, done.stderr
     assert "marker-0badcafe" in done.stdout
     assert kinds(backend).count("main") == 2 and len(backend.requests) == 3, "nothing was retried"
+    until(lambda: len(gateway.requests()) == 3, message="three records should be written")
     records = gateway.requests()
     main = [r for r in records if r["kind"] == "main"]
     assert len(main) == 2 and [r["kind"] for r in records].count("title") == 1
