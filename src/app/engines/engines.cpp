@@ -17,7 +17,8 @@ namespace {
 
 constexpr auto waiting = asio::as_tuple(asio::use_awaitable);
 
-awaitable<Result<std::shared_ptr<const Header>>> read_header_there(config::Model model, std::shared_ptr<const Header> known) {
+awaitable<Result<std::shared_ptr<const Header>>> read_header_there(config::Model model,
+                                                                   std::shared_ptr<const Header> known) {
     co_return read_header(model, std::move(known));
 }
 
@@ -88,7 +89,8 @@ void EnginesDeleter::operator()(Engines* engines) const {
     delete engines;
 }
 
-awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::function<void(const Waiting&)> on_wait, Leave* leave) {
+awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::function<void(const Waiting&)> on_wait,
+                                 Leave* leave) {
     const auto loop = engines.loop;
     Engine* engine = find(*loop, model);
     if (engine == nullptr) co_return tl::unexpected(unknown_model(*loop, model));
@@ -114,7 +116,8 @@ awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::funct
     if (!*waiter.outcome) co_return tl::unexpected(waiter.outcome->error());
     // It may have died between the news and this turn of the loop.
     if (engine->state.phase != engine::Phase::ready) {
-        co_return fail(Errc::model_load_failed, "model '" + model + "' became ready and ended at once: " + engine->state.last_error, 1);
+        co_return fail(Errc::model_load_failed,
+                       "model '" + model + "' became ready and ended at once: " + engine->state.last_error, 1);
     }
     co_return make_ready(*engine);
 }
@@ -146,7 +149,8 @@ std::vector<Status> status(const Engines& engines) {
         s.ours = ready ? engine->probed.ours : engine->program.ours;
         s.last_error = state.last_error;
         s.log_file = engine->log_file;
-        s.seconds_in_phase = state.since == engine::Time{} ? 0 : std::chrono::duration<double>(Clock::now() - state.since).count();
+        s.seconds_in_phase =
+            state.since == engine::Time{} ? 0 : std::chrono::duration<double>(Clock::now() - state.since).count();
         out.push_back(std::move(s));
     }
     return out;

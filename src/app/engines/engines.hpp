@@ -28,14 +28,15 @@ enum class Level : std::uint8_t { error, warn, info, debug };
 using LogSink = std::function<void(Level level, std::string_view model, std::string_view text)>;
 
 struct Options {
-    std::string state_dir;             ///< `<state_dir>/engines/<model>.{log,jinja}` are written
-    std::string runtime_dir;           ///< sockets: `<runtime_dir>/<port>-e<n>.sock`
-    std::uint16_t port = 4242;         ///< of the gateway: keeps two gateways' sockets apart
-    std::string engine_program;        ///< server.engine; empty: looked up (program.hpp)
-    std::string templates_dir;         ///< empty: looked up
-    std::vector<config::Model> models; ///< `path` resolved: a model that only has `hf` is answered with model_load_failed
-    engine::Policy policy;             ///< `load_timeout` is taken from each model's `load_timeout_s`
-    LogSink log;                       ///< may be empty
+    std::string state_dir;       ///< `<state_dir>/engines/<model>.{log,jinja}` are written
+    std::string runtime_dir;     ///< sockets: `<runtime_dir>/<port>-e<n>.sock`
+    std::uint16_t port = 4242;   ///< of the gateway: keeps two gateways' sockets apart
+    std::string engine_program;  ///< server.engine; empty: looked up (program.hpp)
+    std::string templates_dir;   ///< empty: looked up
+    std::vector<config::Model>
+        models;             ///< `path` resolved: a model that only has `hf` is answered with model_load_failed
+    engine::Policy policy;  ///< `load_timeout` is taken from each model's `load_timeout_s`
+    LogSink log;            ///< may be empty
 };
 
 class Engines;
@@ -44,18 +45,18 @@ struct EnginesDeleter {
 };
 using EnginesPtr = std::unique_ptr<Engines, EnginesDeleter>;
 
-/// Starts nothing yet. Borrows `pool`, which must outlive the result. Destroying it kills what still runs; call `stop_all`
-/// before for a graceful end.
+/// Starts nothing yet. Borrows `pool`, which must outlive the result. Destroying it kills what still runs; call
+/// `stop_all` before for a graceful end.
 [[nodiscard]] EnginesPtr make_engines(asio::any_io_executor executor, net::Pool& pool, Options options);
 
 /// What llama.cpp says of itself and of the model once it is ready.
 struct Meta {
-    std::string props;                 ///< body of GET /props, as it came
-    std::string build;                 ///< build_info
+    std::string props;  ///< body of GET /props, as it came
+    std::string build;  ///< build_info
     bool vision = false, audio = false;
-    std::string chat_template;         ///< as the engine uses it
-    std::vector<std::string> features; ///< of GET /localcode/engine; empty for a stock llama-server
-    std::string engine;                ///< "localcode-engine" or "llama-server"
+    std::string chat_template;          ///< as the engine uses it
+    std::vector<std::string> features;  ///< of GET /localcode/engine; empty for a stock llama-server
+    std::string engine;                 ///< "localcode-engine" or "llama-server"
 };
 
 /// What is known of a model without starting it (GGUF header and config), and what its last start decided.
@@ -66,8 +67,8 @@ struct ModelInfo {
     double yarn_factor = 1;                        ///< > 1: stretched beyond training
     bool fim = false;
     std::string pooling;
-    std::vector<std::string> notes;                ///< decisions and why: context, memory, template
-    std::string template_note;                     ///< empty: the model's own template is used as it is
+    std::vector<std::string> notes;  ///< decisions and why: context, memory, template
+    std::string template_note;       ///< empty: the model's own template is used as it is
 };
 
 /// In use until this and all copies of it are gone: an engine in use is not stopped for idleness.
@@ -75,14 +76,14 @@ using Lease = std::shared_ptr<const void>;
 
 struct Ready {
     std::string model;
-    std::string socket;                ///< path of its Unix socket
-    net::Target target;                ///< the same, ready for make_call
-    std::int64_t context_per_slot = 0; ///< as the engine reports it
+    std::string socket;                 ///< path of its Unix socket
+    net::Target target;                 ///< the same, ready for make_call
+    std::int64_t context_per_slot = 0;  ///< as the engine reports it
     std::int64_t slots = 0;
-    bool ours = false;                 ///< localcode-engine; false: a stock llama-server
-    bool tools_ok = false;             ///< its chat template renders tools (chat_template_caps.supports_tools)
-    std::string tools_error;           ///< when not tools_ok: what to tell the client and how to mend it
-    std::uint64_t incarnation = 0;     ///< differs after each restart
+    bool ours = false;              ///< localcode-engine; false: a stock llama-server
+    bool tools_ok = false;          ///< its chat template renders tools (chat_template_caps.supports_tools)
+    std::string tools_error;        ///< when not tools_ok: what to tell the client and how to mend it
+    std::uint64_t incarnation = 0;  ///< differs after each restart
     std::shared_ptr<const Meta> meta;
     std::shared_ptr<const ModelInfo> info;
     Lease lease;
@@ -95,8 +96,8 @@ struct Ready {
     return false;
 }
 
-/// Lets somebody else end a wait at once: pass it to `acquire`, call `leave()` on the network thread from anywhere (from
-/// on_gone, say). Must outlive the acquire.
+/// Lets somebody else end a wait at once: pass it to `acquire`, call `leave()` on the network thread from anywhere
+/// (from on_gone, say). Must outlive the acquire.
 struct Leave {
     bool left = false;
     std::function<void()> wake;  ///< set by acquire while it waits
@@ -111,8 +112,8 @@ struct Waiting {
     double seconds = 0;  ///< waited so far
 };
 
-/// Waits until the model's engine is healthy, starting it when needed; concurrent callers share one start. `on_wait` (may
-/// be empty) is called when the wait begins and about once a second, never when the engine is ready at once.
+/// Waits until the model's engine is healthy, starting it when needed; concurrent callers share one start. `on_wait`
+/// (may be empty) is called when the wait begins and about once a second, never when the engine is ready at once.
 /// Errors: not_found (no such model), model_load_failed (likely cause and the last lines of output; retry_after_s while
 /// backing off), overloaded (stopping), cancelled (Leave, or Asio cancellation of the caller).
 awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::function<void(const Waiting&)> on_wait = {},
@@ -127,7 +128,7 @@ struct Status {
     int pid = 0;
     std::uint64_t restarts = 0;
     int in_use = 0;
-    std::int64_t rss_bytes = 0;        ///< 0: not running
+    std::int64_t rss_bytes = 0;  ///< 0: not running
     std::int64_t context_per_slot = 0, slots = 0;
     bool ours = false;
     std::string template_note;
@@ -138,7 +139,8 @@ struct Status {
 };
 [[nodiscard]] std::vector<Status> status(const Engines& engines);
 
-/// Reads the GGUF header now if it was not read yet (cached by size and time of change). For `/v1/models`, without starting.
+/// Reads the GGUF header now if it was not read yet (cached by size and time of change). For `/v1/models`, without
+/// starting.
 awaitable<Result<std::shared_ptr<const ModelInfo>>> describe(Engines& engines, std::string model);
 
 /// The last lines that the engine wrote (bounded), newest last; empty when it never ran.

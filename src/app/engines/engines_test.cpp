@@ -42,7 +42,8 @@ awaitable<void> answer(net::Exchange& exchange) {
         const bool loading = play.mode == "never" || (play.mode == "slow" && age < 600ms);
         response.status = loading ? 503 : 200;
     } else if (target == "/props") {
-        response.body = R"({"total_slots":2,"default_generation_settings":{"n_ctx":4096},"chat_template_caps":{"supports_tools":true}})";
+        response.body =
+            R"({"total_slots":2,"default_generation_settings":{"n_ctx":4096},"chat_template_caps":{"supports_tools":true}})";
     } else {
         response.status = 404;
     }
@@ -148,14 +149,17 @@ struct Bench {
     std::shared_ptr<Pending> ask(std::string model) {
         auto pending = std::make_shared<Pending>();
         boost::asio::co_spawn(
-            context, acquire(*engines, std::move(model), [pending](const Waiting&) { ++pending->waits; }, &pending->leave),
-            boost::asio::bind_cancellation_slot(pending->signal.slot(), [pending](std::exception_ptr error, Result<Ready> r) {
-                if (error) {
-                    ADD_FAILURE() << "acquire threw";
-                }
-                pending->result = std::move(r);
-                pending->ended = std::chrono::steady_clock::now();
-            }));
+            context,
+            acquire(
+                *engines, std::move(model), [pending](const Waiting&) { ++pending->waits; }, &pending->leave),
+            boost::asio::bind_cancellation_slot(pending->signal.slot(),
+                                                [pending](std::exception_ptr error, Result<Ready> r) {
+                                                    if (error) {
+                                                        ADD_FAILURE() << "acquire threw";
+                                                    }
+                                                    pending->result = std::move(r);
+                                                    pending->ended = std::chrono::steady_clock::now();
+                                                }));
         return pending;
     }
     Result<Ready> get(const std::string& model) {
@@ -166,7 +170,9 @@ struct Bench {
     Status state(std::size_t i = 0) const { return status(*engines).at(i); }
 };
 
-bool alive(int pid) { return ::kill(pid, 0) == 0; }
+bool alive(int pid) {
+    return ::kill(pid, 0) == 0;
+}
 
 TEST(Engines, StartsOnDemandAndIsShared) {
     Bench b(Models{{"a", "slow"}});
@@ -218,7 +224,8 @@ TEST(Engines, FailedStartSaysWhyAndBacksOff) {
     const auto r = b.get("a");
     ASSERT_FALSE(r);
     EXPECT_EQ(r.error().code, Errc::model_load_failed);
-    EXPECT_NE(r.error().detail.find("does not know the model architecture 'nonsense'"), std::string::npos) << r.error().detail;
+    EXPECT_NE(r.error().detail.find("does not know the model architecture 'nonsense'"), std::string::npos)
+        << r.error().detail;
     EXPECT_NE(r.error().detail.find("last line"), std::string::npos) << r.error().detail;
     EXPECT_EQ(r.error().retry_after_s, 1);
     EXPECT_EQ(b.state().phase, engine::Phase::backing_off);
@@ -248,10 +255,13 @@ TEST(Engines, CausesTable) {
         {"file missing", "good", [](Options& o) { o.models[0].path = "/nonexistent.gguf"; }, "does not exist"},
         {"no such program", "good", [](Options& o) { o.engine_program = "/nonexistent"; }, "/nonexistent"},
         {"not a program", "good", [](Options& o) { o.engine_program = "/etc/passwd"; }, "not an executable"},
-        {"program of the model wins", "good", [](Options& o) { o.models[0].engine = "/nonexistent2"; }, "/nonexistent2"},
-        {"socket path too long", "good", [](Options& o) { o.runtime_dir += "/" + std::string(120, 'x'); }, "XDG_RUNTIME_DIR"},
+        {"program of the model wins", "good", [](Options& o) { o.models[0].engine = "/nonexistent2"; },
+         "/nonexistent2"},
+        {"socket path too long", "good", [](Options& o) { o.runtime_dir += "/" + std::string(120, 'x'); },
+         "XDG_RUNTIME_DIR"},
         {"context that does not fit", "good", [](Options& o) { o.models[0].context = 1'000'000'000; }, "does not fit"},
-        {"template that does not exist", "good", [](Options& o) { o.models[0].chat_template = "/nonexistent.jinja"; }, "chat_template"},
+        {"template that does not exist", "good", [](Options& o) { o.models[0].chat_template = "/nonexistent.jinja"; },
+         "chat_template"},
         {"never ready", "never", [](Options& o) { o.models[0].load_timeout_s = 1; }, "not ready within 1 s"},
     };
     for (const auto& c : cases) {
@@ -317,7 +327,8 @@ TEST(Engines, AWaiterLeavesAtOnce) {
     Leave before;
     before.leave();
     const auto left = std::make_shared<std::optional<Result<Ready>>>();
-    boost::asio::co_spawn(b.context, acquire(*b.engines, "a", {}, &before), [left](std::exception_ptr, Result<Ready> r) { *left = std::move(r); });
+    boost::asio::co_spawn(b.context, acquire(*b.engines, "a", {}, &before),
+                          [left](std::exception_ptr, Result<Ready> r) { *left = std::move(r); });
     ASSERT_TRUE(b.run_until([&] { return left->has_value(); }));
     EXPECT_EQ((**left).error().code, Errc::cancelled);
 }
@@ -372,7 +383,8 @@ TEST(Engines, DestroyedWithWaiters) {
 TEST(Engines, DescribeReadsTheHeaderOnly) {
     Bench b(Models{{"a", "good"}});
     std::optional<Result<std::shared_ptr<const ModelInfo>>> info;
-    boost::asio::co_spawn(b.context, describe(*b.engines, "a"), [&](std::exception_ptr, auto r) { info = std::move(r); });
+    boost::asio::co_spawn(b.context, describe(*b.engines, "a"),
+                          [&](std::exception_ptr, auto r) { info = std::move(r); });
     ASSERT_TRUE(b.run_until([&] { return info.has_value(); }));
     ASSERT_TRUE(*info);
     EXPECT_EQ((**info)->context_train, 8192);
@@ -380,7 +392,8 @@ TEST(Engines, DescribeReadsTheHeaderOnly) {
     EXPECT_EQ(b.state().phase, engine::Phase::stopped);
     ASSERT_TRUE(b.get("a"));
     info.reset();
-    boost::asio::co_spawn(b.context, describe(*b.engines, "a"), [&](std::exception_ptr, auto r) { info = std::move(r); });
+    boost::asio::co_spawn(b.context, describe(*b.engines, "a"),
+                          [&](std::exception_ptr, auto r) { info = std::move(r); });
     ASSERT_TRUE(b.run_until([&] { return info.has_value(); }));
     EXPECT_EQ((**info)->context_per_slot, 2048) << "what the start decided is kept";
 }

@@ -20,8 +20,9 @@ struct Stat {
 Result<Stat> stat_of(const std::string& path) {
     struct stat s {};
     if (::stat(path.c_str(), &s) != 0) {
-        return fail(Errc::model_load_failed, errno == ENOENT ? "the model file " + path + " does not exist; check its path"
-                                                             : "the model file " + path + ": " + sys::errno_text(errno));
+        return fail(Errc::model_load_failed, errno == ENOENT
+                                                 ? "the model file " + path + " does not exist; check its path"
+                                                 : "the model file " + path + ": " + sys::errno_text(errno));
     }
     if (!S_ISREG(s.st_mode)) return fail(Errc::model_load_failed, "the model path " + path + " is not a file");
     return Stat{s.st_size, static_cast<std::int64_t>(s.st_mtim.tv_sec) * 1'000'000'000 + s.st_mtim.tv_nsec};
@@ -46,10 +47,11 @@ Result<gguf::Info> parse_file(const std::string& path, std::int64_t size) {
             return info;
         }
         if (static_cast<std::int64_t>(bytes->size()) >= size) {
-            return fail(Errc::model_load_failed, path + " is truncated: it ends inside its header after " + std::to_string(size) +
-                                                     " bytes; download it again");
+            return fail(Errc::model_load_failed, path + " is truncated: it ends inside its header after " +
+                                                     std::to_string(size) + " bytes; download it again");
         }
-        if (most >= most_read) return fail(Errc::model_load_failed, path + ": its header is larger than any known model's");
+        if (most >= most_read)
+            return fail(Errc::model_load_failed, path + ": its header is larger than any known model's");
     }
 }
 
@@ -57,8 +59,9 @@ Result<gguf::Info> parse_file(const std::string& path, std::int64_t size) {
 
 Result<std::shared_ptr<const Header>> read_header(const config::Model& model, std::shared_ptr<const Header> known) {
     if (model.path.empty()) {
-        return fail(Errc::model_load_failed, "model '" + model.name + "' has no file yet" +
-                                                 (model.hf.empty() ? std::string() : " (" + model.hf + " is to be downloaded first)"));
+        return fail(Errc::model_load_failed,
+                    "model '" + model.name + "' has no file yet" +
+                        (model.hf.empty() ? std::string() : " (" + model.hf + " is to be downloaded first)"));
     }
     const auto stat = stat_of(model.path);
     if (!stat) return tl::unexpected(stat.error());
@@ -66,8 +69,9 @@ Result<std::shared_ptr<const Header>> read_header(const config::Model& model, st
     auto info = parse_file(model.path, stat->bytes);
     if (!info) return tl::unexpected(info.error());
     if (stat->bytes < info->file_bytes) {
-        return fail(Errc::model_load_failed, model.path + " is truncated: it has " + std::to_string(stat->bytes) + " of " +
-                                                 std::to_string(info->file_bytes) + " bytes; download it again");
+        return fail(Errc::model_load_failed, model.path + " is truncated: it has " + std::to_string(stat->bytes) +
+                                                 " of " + std::to_string(info->file_bytes) +
+                                                 " bytes; download it again");
     }
     auto out = std::make_shared<Header>();
     out->first_bytes = out->file_bytes = stat->bytes;
@@ -76,7 +80,8 @@ Result<std::shared_ptr<const Header>> read_header(const config::Model& model, st
     for (std::int64_t part = 2; part <= info->split_count; ++part) {
         const std::string name = part_name(model.path, part, info->split_count);
         if (name.empty()) {
-            return fail(Errc::model_load_failed, model.path + " is part of a model in " + std::to_string(info->split_count) +
+            return fail(Errc::model_load_failed, model.path + " is part of a model in " +
+                                                     std::to_string(info->split_count) +
                                                      " files; give the path of its first part (-00001-of-...)");
         }
         const auto more = stat_of(name);

@@ -33,7 +33,9 @@ std::string last_lines(std::string_view text, int count) {
     return std::string(lines.substr(lines.size() - std::min<std::size_t>(lines.size(), 4000)));
 }
 
-awaitable<Result<Prepared>> prepare_there(PrepareInput input) { co_return prepare(input); }
+awaitable<Result<Prepared>> prepare_there(PrepareInput input) {
+    co_return prepare(input);
+}
 
 // ---- starting ---------------------------------------------------------------------------------------------------
 
@@ -54,7 +56,8 @@ void on_exit(const std::shared_ptr<Loop>& loop, Engine& engine, std::uint64_t in
     ::unlink(engine.socket.c_str());
     // What a ready engine wrote long ago explains nothing: only its last words do.
     const bool was_ready = engine.state.phase == engine::Phase::ready;
-    std::string cause = engine::likely_cause(was_ready ? last_lines(engine.last_output, 8) : engine.last_output, exit.status, exit.signal);
+    std::string cause = engine::likely_cause(was_ready ? last_lines(engine.last_output, 8) : engine.last_output,
+                                             exit.status, exit.signal);
     if (was_ready) cause = "it died while it was serving: " + cause;
     engine.show_output = engine.state.phase == engine::Phase::starting;
     send(*loop, engine, engine::Exited{exit.status, exit.signal, std::move(cause)});
@@ -75,9 +78,9 @@ void start_process(const std::shared_ptr<Loop>& loop, Engine& engine, Prepared p
     spec.log_file = engine.log_file;
     std::string command = spec.program;
     for (const auto& arg : spec.args) command += " " + arg;
-    auto child = process::spawn(loop->executor, std::move(spec), [loop, &engine, at = engine.incarnation](process::Exit exit) {
-        on_exit(loop, engine, at, exit);
-    });
+    auto child = process::spawn(
+        loop->executor, std::move(spec),
+        [loop, &engine, at = engine.incarnation](process::Exit exit) { on_exit(loop, engine, at, exit); });
     if (!child) {
         send(*loop, engine, engine::SpawnFailed{child.error().detail});
         return;
@@ -124,7 +127,8 @@ awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
     auto probed = co_await probe(loop->pool, std::move(target));
     engine.probing = false;
     // Another process, or none any more: what was heard is about the past.
-    if (loop->closed || incarnation != engine.incarnation || !probed || engine.state.phase != engine::Phase::starting) co_return;
+    if (loop->closed || incarnation != engine.incarnation || !probed || engine.state.phase != engine::Phase::starting)
+        co_return;
     engine.probed = std::move(*probed);
     engine.meta = std::make_shared<const Meta>(std::move(engine.probed.meta));
     const auto took = Clock::now() - engine.state.since;
@@ -140,20 +144,21 @@ awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
 /// Runs a coroutine of ours, counted, its exceptions an error in the log: none of them may end the gateway.
 void run(Loop& loop, Engine& engine, awaitable<void> task) {
     ++loop.tasks;
-    asio::co_spawn(loop.executor, std::move(task), [self = loop.shared_from_this(), &engine](const std::exception_ptr& error) {
-        --self->tasks;
-        if (!error || self->closed) return;
-        try {
-            std::rethrow_exception(error);
-        } catch (const std::exception& e) {
-            log(*self, Level::error, engine, std::string("internal: ") + e.what());
-            if (engine.preparing) {
-                engine.preparing = false;
-                send(*self, engine, engine::SpawnFailed{std::string("internal error: ") + e.what()});
-            }
-            engine.probing = false;
-        }
-    });
+    asio::co_spawn(loop.executor, std::move(task),
+                   [self = loop.shared_from_this(), &engine](const std::exception_ptr& error) {
+                       --self->tasks;
+                       if (!error || self->closed) return;
+                       try {
+                           std::rethrow_exception(error);
+                       } catch (const std::exception& e) {
+                           log(*self, Level::error, engine, std::string("internal: ") + e.what());
+                           if (engine.preparing) {
+                               engine.preparing = false;
+                               send(*self, engine, engine::SpawnFailed{std::string("internal error: ") + e.what()});
+                           }
+                           engine.probing = false;
+                       }
+                   });
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------------
@@ -238,7 +243,8 @@ void send(Loop& loop, Engine& engine, const engine::Event& event) {
     auto next = engine::step(engine.state, event, Clock::now(), engine.policy);
     engine.state = std::move(next.state);
     const auto after = engine.state.phase;
-    if (before != after && (after == engine::Phase::backing_off || before == engine::Phase::ready || after == engine::Phase::stopped)) {
+    if (before != after &&
+        (after == engine::Phase::backing_off || before == engine::Phase::ready || after == engine::Phase::stopped)) {
         const bool failed = !engine.state.last_error.empty() && before != engine::Phase::stopping;
         log(loop, failed ? Level::error : Level::info, engine,
             std::string(engine::name_of(after)) + (failed ? ": " + engine.state.last_error : std::string()));
@@ -257,9 +263,10 @@ Ready make_ready(const Engine& engine) {
     out.ours = engine.probed.ours;
     out.tools_ok = engine.probed.tools_ok;
     if (!out.tools_ok) {
-        const std::string why = engine.template_problem.empty() ? "its chat template does not render them; set chat_template for this "
-                                                                  "model to a file, or to the name of a template that ships with llama.cpp"
-                                                                : engine.template_problem;
+        const std::string why = engine.template_problem.empty()
+                                    ? "its chat template does not render them; set chat_template for this "
+                                      "model to a file, or to the name of a template that ships with llama.cpp"
+                                    : engine.template_problem;
         out.tools_error = "model '" + engine.model.name + "' cannot be used with tools: " + why;
     }
     out.incarnation = engine.incarnation;

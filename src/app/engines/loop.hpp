@@ -32,17 +32,17 @@ struct Engine {
     engine::Policy policy;
     engine::State state;
     std::string socket, log_file;
-    std::uint64_t incarnation = 0;   ///< of the start under way or running; tells late news from current ones
+    std::uint64_t incarnation = 0;  ///< of the start under way or running; tells late news from current ones
     process::ChildPtr child;
-    std::string last_output;         ///< of the process that ended last
-    bool show_output = false;        ///< the last failure was a process that ended: its last lines explain it
+    std::string last_output;   ///< of the process that ended last
+    bool show_output = false;  ///< the last failure was a process that ended: its last lines explain it
     bool preparing = false, probing = false;
     std::shared_ptr<const Header> header;
     std::shared_ptr<const ModelInfo> info;
     std::string template_problem;
     Program program;
     std::shared_ptr<const Meta> meta;
-    Probed probed;                   ///< valid while ready
+    Probed probed;  ///< valid while ready
     std::shared_ptr<int> in_use = std::make_shared<int>(0);
     std::list<std::shared_ptr<Waiter>> waiters;
     asio::steady_timer tick;
@@ -50,16 +50,17 @@ struct Engine {
 };
 
 struct Loop : std::enable_shared_from_this<Loop> {
-    Loop(asio::any_io_executor e, net::Pool& p, Options o) : executor(std::move(e)), pool(p), options(std::move(o)), files(1) {}
+    Loop(asio::any_io_executor e, net::Pool& p, Options o)
+        : executor(std::move(e)), pool(p), options(std::move(o)), files(1) {}
 
     asio::any_io_executor executor;
     net::Pool& pool;
     Options options;
-    asio::thread_pool files;         ///< blocking files and short program runs
+    asio::thread_pool files;  ///< blocking files and short program runs
     std::vector<std::unique_ptr<Engine>> engines;
-    int tasks = 0;                   ///< coroutines of ours under way
-    bool stopping = false;           ///< stop_all was called
-    bool closed = false;             ///< Engines is gone: touch nothing of its owner's
+    int tasks = 0;          ///< coroutines of ours under way
+    bool stopping = false;  ///< stop_all was called
+    bool closed = false;    ///< Engines is gone: touch nothing of its owner's
 };
 
 class Engines {

@@ -107,10 +107,12 @@ TEST(FileNames, Table) {
 }
 
 TEST(Environment, KeysStayHere) {
-    for (const auto* name : {"ZAI_API_KEY", "HF_TOKEN", "AWS_SECRET", "LLAMA_ARG_HOST", "LLAMA_API_KEY", "DB_PASSWORD"}) {
+    for (const auto* name :
+         {"ZAI_API_KEY", "HF_TOKEN", "AWS_SECRET", "LLAMA_ARG_HOST", "LLAMA_API_KEY", "DB_PASSWORD"}) {
         EXPECT_FALSE(engine_inherits(name)) << name;
     }
-    for (const auto* name : {"PATH", "HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "GGML_VK_VISIBLE_DEVICES", "OMP_NUM_THREADS"}) {
+    for (const auto* name :
+         {"PATH", "HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "GGML_VK_VISIBLE_DEVICES", "OMP_NUM_THREADS"}) {
         EXPECT_TRUE(engine_inherits(name)) << name;
     }
 }
@@ -141,9 +143,11 @@ TEST(Header, LargerThanTheFirstRead) {
 TEST(Header, PartsAreCounted) {
     TempDir dir;
     const auto first = dir.put("m-00001-of-00002.gguf", small_llama().u32("split.count", 2).bytes());
-    EXPECT_NE(read_header(model(first), nullptr).error().detail.find("m-00002-of-00002.gguf does not exist"), std::string::npos);
+    EXPECT_NE(read_header(model(first), nullptr).error().detail.find("m-00002-of-00002.gguf does not exist"),
+              std::string::npos);
     dir.put("m-00002-of-00002.gguf", std::string(1000, 'x'));
-    EXPECT_EQ((*read_header(model(first), nullptr))->file_bytes, static_cast<std::int64_t>(fs::file_size(first)) + 1000);
+    EXPECT_EQ((*read_header(model(first), nullptr))->file_bytes,
+              static_cast<std::int64_t>(fs::file_size(first)) + 1000);
     const auto alone = dir.put("alone.gguf", small_llama().u32("split.count", 2).bytes());
     EXPECT_NE(read_header(model(alone), nullptr).error().detail.find("first part"), std::string::npos);
 }
@@ -163,7 +167,8 @@ TEST(Header, ErrorsTable) {
         {"a folder", model(dir.path.string()), "not a file"},
         {"text", model(dir.put("text.gguf", "hello world")), "not a GGUF"},
         {"empty", model(dir.put("empty.gguf", "")), "truncated"},
-        {"cut in the header", model(dir.put("cut.gguf", whole.substr(0, 200))), "ends inside its header after 200 bytes"},
+        {"cut in the header", model(dir.put("cut.gguf", whole.substr(0, 200))),
+         "ends inside its header after 200 bytes"},
         {"cut in the data", model(dir.put("data.gguf", whole.substr(0, whole.size() - 100))), "truncated: it has"},
         {"not downloaded", hub, "org/repo:Q4"},
     };
@@ -200,16 +205,23 @@ TEST(Template, ChoiceTable) {
         {"renders tools itself", "", folder, with_template("{% for t in tools %}{% endfor %}"), "", "", "", ""},
         {"has a second one for tools", "", folder, named, "", "", "", ""},
         {"embedding model", "", folder, embedding, "", "", "", ""},
-        {"ChatML without tools", "", folder, with_template("OWN<|im_start|>"), "/state/m.jinja", "{{ tools }}QWEN{{ \"\" }}{% else %}{{ \"\" }}OWN", "Qwen-Qwen2.5", ""},
-        {"no template at all", "", folder, with_template(""), "/state/m.jinja", "add_generation_prompt", "brings no chat template", ""},
-        {"Gemma: our own", "", "", with_template("<start_of_turn>"), "/state/m.jinja", "<tool_call>", "Gemma template with tools", ""},
-        {"a family without one", "", folder, with_template("<|user|><|assistant|><|end|>"), "", "", "requests with tools are refused", "(Phi)"},
+        {"ChatML without tools", "", folder, with_template("OWN<|im_start|>"), "/state/m.jinja",
+         "{{ tools }}QWEN{{ \"\" }}{% else %}{{ \"\" }}OWN", "Qwen-Qwen2.5", ""},
+        {"no template at all", "", folder, with_template(""), "/state/m.jinja", "add_generation_prompt",
+         "brings no chat template", ""},
+        {"Gemma: our own", "", "", with_template("<start_of_turn>"), "/state/m.jinja", "<tool_call>",
+         "Gemma template with tools", ""},
+        {"a family without one", "", folder, with_template("<|user|><|assistant|><|end|>"), "", "",
+         "requests with tools are refused", "(Phi)"},
         {"unknown family", "", folder, with_template("### Instruction:"), "", "", "are refused", "set chat_template"},
         {"folder not found", "", "", with_template("<|im_start|>"), "", "", "are refused", "LOCALCODE_TEMPLATES"},
-        {"file of the family missing", "", folder, with_template("<|start_header_id|>"), "", "", "are refused", "Llama-3.1"},
+        {"file of the family missing", "", folder, with_template("<|start_header_id|>"), "", "", "are refused",
+         "Llama-3.1"},
         {"configured file", own_file, folder, with_template("x"), own_file, "", "(configured)", ""},
-        {"configured name", "qwen-qwen2.5-7b-instruct", folder, with_template("x"), folder + "/Qwen-Qwen2.5-7B-Instruct.jinja", "", "(configured)", ""},
-        {"configured name with ending", "plain.jinja", folder, with_template("x"), folder + "/plain.jinja", "", "(configured)", "does not render tools"},
+        {"configured name", "qwen-qwen2.5-7b-instruct", folder, with_template("x"),
+         folder + "/Qwen-Qwen2.5-7B-Instruct.jinja", "", "(configured)", ""},
+        {"configured name with ending", "plain.jinja", folder, with_template("x"), folder + "/plain.jinja", "",
+         "(configured)", "does not render tools"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -234,12 +246,16 @@ TEST(Template, ChoiceTable) {
     }
     auto typo = model("/m.gguf");
     typo.chat_template = "qwen-qwen2.5-7b-instrukt";
-    EXPECT_NE(choose_template(typo, with_template("x"), folder, "/x").error().detail.find("did you mean 'Qwen-Qwen2.5-7B-Instruct'"), std::string::npos);
+    EXPECT_NE(choose_template(typo, with_template("x"), folder, "/x")
+                  .error()
+                  .detail.find("did you mean 'Qwen-Qwen2.5-7B-Instruct'"),
+              std::string::npos);
 }
 
 TEST(Props, Table) {
-    const std::string props = R"({"default_generation_settings":{"n_ctx":16384},"total_slots":2,"build_info":"b1","chat_template":"T",)"
-                              R"("modalities":{"vision":true,"audio":false},"chat_template_caps":{"supports_tools":true}})";
+    const std::string props =
+        R"({"default_generation_settings":{"n_ctx":16384},"total_slots":2,"build_info":"b1","chat_template":"T",)"
+        R"("modalities":{"vision":true,"audio":false},"chat_template_caps":{"supports_tools":true}})";
     const auto stock = read_props(props, "");
     ASSERT_TRUE(stock);
     EXPECT_EQ(stock->context_per_slot, 16384);
@@ -258,8 +274,10 @@ TEST(Props, Table) {
     EXPECT_TRUE(ours->ours);
     EXPECT_EQ(ours->meta.features, (std::vector<std::string>{"fast_cancel", "x"}));
     EXPECT_FALSE(ours->tools_ok);
-    EXPECT_TRUE(read_props(R"({"chat_template":"{{ tools }}"})", "")->tools_ok) << "judged by the text when nothing is said";
-    EXPECT_FALSE(read_props(R"({"chat_template":"{{ tools }}","chat_template_caps":{"supports_tools":false}})", "")->tools_ok);
+    EXPECT_TRUE(read_props(R"({"chat_template":"{{ tools }}"})", "")->tools_ok)
+        << "judged by the text when nothing is said";
+    EXPECT_FALSE(
+        read_props(R"({"chat_template":"{{ tools }}","chat_template_caps":{"supports_tools":false}})", "")->tools_ok);
     EXPECT_FALSE(read_props("{}", "not json")->ours);
     EXPECT_FALSE(read_props("[]", ""));
     EXPECT_FALSE(read_props("", ""));

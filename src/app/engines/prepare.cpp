@@ -20,13 +20,15 @@ namespace {
 
 constexpr std::size_t max_template_bytes = 1 << 20;
 
-constexpr std::string_view remedy = "; set chat_template for this model to a file, or to the name of a template that ships with llama.cpp";
+constexpr std::string_view remedy =
+    "; set chat_template for this model to a file, or to the name of a template that ships with llama.cpp";
 
 /// A template named in the config: a file, or a name of one that ships with llama.cpp.
 Result<std::string> configured_template(const std::string& wanted, const std::string& folder) {
     std::error_code ec;
     if (wanted.find('/') != std::string::npos || fs::is_regular_file(wanted, ec)) {
-        if (!fs::is_regular_file(wanted, ec)) return fail(Errc::model_load_failed, "chat_template: there is no file " + wanted);
+        if (!fs::is_regular_file(wanted, ec))
+            return fail(Errc::model_load_failed, "chat_template: there is no file " + wanted);
         return fs::absolute(wanted).string();
     }
     std::vector<std::string> names;
@@ -45,7 +47,8 @@ Result<std::string> configured_template(const std::string& wanted, const std::st
     return fail(Errc::model_load_failed,
                 "chat_template: '" + wanted + "' is neither a file nor a template that ships with llama.cpp" +
                     (folder.empty() ? std::string(" (their folder was not found; LOCALCODE_TEMPLATES can name it)")
-                                    : near.empty() ? " (they are in " + folder + ")" : "; did you mean '" + std::string(near) + "'?"));
+                     : near.empty() ? " (they are in " + folder + ")"
+                                    : "; did you mean '" + std::string(near) + "'?"));
 }
 
 /// The tool-capable text of the family and what to call it; an empty text: there is none.
@@ -58,8 +61,10 @@ ToolTemplate tool_template(Family family, const std::string& folder) {
         return {std::string(text), "a " + std::string(templates::name_of(family)) + " template with tools", {}};
     }
     const std::string file(templates::tool_template_of(family));
-    if (file.empty()) return {{}, {}, "there is none with tools for its family (" + std::string(templates::name_of(family)) + ")"};
-    if (folder.empty()) return {{}, {}, "the folder with llama.cpp's templates was not found (LOCALCODE_TEMPLATES can name it)"};
+    if (file.empty())
+        return {{}, {}, "there is none with tools for its family (" + std::string(templates::name_of(family)) + ")"};
+    if (folder.empty())
+        return {{}, {}, "the folder with llama.cpp's templates was not found (LOCALCODE_TEMPLATES can name it)"};
     auto text = sys::read_file(folder + "/" + file, max_template_bytes);
     if (!text) return {{}, {}, text.error().detail};
     return {std::move(*text), file, {}};
@@ -78,8 +83,8 @@ std::int64_t device_memory(const Program& program, const config::Model& model) {
 
 }  // namespace
 
-Result<TemplateChoice> choose_template(const config::Model& model, const gguf::Info& info, const std::string& templates_dir,
-                                       const std::string& composed_file) {
+Result<TemplateChoice> choose_template(const config::Model& model, const gguf::Info& info,
+                                       const std::string& templates_dir, const std::string& composed_file) {
     TemplateChoice out;
     if (!model.chat_template.empty()) {
         const auto file = configured_template(model.chat_template, templates_dir);
@@ -99,8 +104,9 @@ Result<TemplateChoice> choose_template(const config::Model& model, const gguf::I
     const std::string_view own = none ? templates::fallback_template() : std::string_view(info.chat_template);
     if (templates::renders_tools(own)) return out;
     const Family family = templates::family_of(own);
-    const std::string which = none ? "the model brings no chat template (ChatML is used)"
-                                   : "the model's own chat template (" + std::string(templates::name_of(family)) + ") does not render tools";
+    const std::string which =
+        none ? "the model brings no chat template (ChatML is used)"
+             : "the model's own chat template (" + std::string(templates::name_of(family)) + ") does not render tools";
     const ToolTemplate tools = tool_template(family, templates_dir);
     if (tools.text.empty()) {
         out.problem = which + ", and " + tools.why_not + std::string(remedy);
@@ -123,17 +129,20 @@ Result<Prepared> prepare(const PrepareInput& input) {
     const sys::Env env = sys::process_env();
     const auto executable = sys::executable_path();
     if (!executable) return tl::unexpected(executable.error());
-    auto program = find_engine(env, *executable, input.model.engine.empty() ? input.engine_program : input.model.engine);
+    auto program =
+        find_engine(env, *executable, input.model.engine.empty() ? input.engine_program : input.model.engine);
     if (!program) return tl::unexpected(program.error());
     out.program = std::move(*program);
 
-    if (auto made = sys::ensure_private_dir(input.engines_dir, sys::Symlink::follow); !made) return tl::unexpected(made.error());
+    if (auto made = sys::ensure_private_dir(input.engines_dir, sys::Symlink::follow); !made)
+        return tl::unexpected(made.error());
     const std::string templates_dir = find_templates(env, *executable, input.templates_dir);
     const std::string composed = input.engines_dir + "/" + file_name_of(input.model.name) + ".jinja";
     auto chosen = choose_template(input.model, out.header->info, templates_dir, composed);
     if (!chosen) return tl::unexpected(chosen.error());
     if (!chosen->content.empty()) {
-        if (auto written = sys::replace_file(chosen->file, chosen->content); !written) return tl::unexpected(written.error());
+        if (auto written = sys::replace_file(chosen->file, chosen->content); !written)
+            return tl::unexpected(written.error());
     }
     out.info.template_note = chosen->note;
     out.template_problem = chosen->problem;
@@ -146,7 +155,8 @@ Result<Prepared> prepare(const PrepareInput& input) {
     if (!memory) return tl::unexpected(memory.error());
     machine.memory_available = *memory;
     machine.device_memory = device_memory(out.program, input.model);
-    auto plan = engine::plan(input.model, out.header->info, out.header->file_bytes, machine, input.socket, chosen->file, out.program.ours);
+    auto plan = engine::plan(input.model, out.header->info, out.header->file_bytes, machine, input.socket, chosen->file,
+                             out.program.ours);
     if (!plan) return tl::unexpected(plan.error());
     out.args = std::move(plan->args);
     out.info.context_per_slot = plan->context_per_slot;

@@ -23,9 +23,10 @@ struct Header {
     std::int64_t first_bytes = 0, modified_ns = 0;
 };
 
-/// Reads the header; `known` (may be null) is returned when the file has not changed. model_load_failed: missing, not a GGUF,
-/// truncated, damaged, a part missing; the text says which and what to do.
-[[nodiscard]] Result<std::shared_ptr<const Header>> read_header(const config::Model& model, std::shared_ptr<const Header> known);
+/// Reads the header; `known` (may be null) is returned when the file has not changed. model_load_failed: missing, not a
+/// GGUF, truncated, damaged, a part missing; the text says which and what to do.
+[[nodiscard]] Result<std::shared_ptr<const Header>> read_header(const config::Model& model,
+                                                                std::shared_ptr<const Header> known);
 
 /// `ModelInfo` as far as the header and the config tell.
 [[nodiscard]] ModelInfo describe_header(const config::Model& model, const Header& header);
@@ -39,13 +40,14 @@ struct TemplateChoice {
 
 /// Pure but for reading templates. `composed_file`: where a composed template would be written.
 [[nodiscard]] Result<TemplateChoice> choose_template(const config::Model& model, const gguf::Info& info,
-                                                     const std::string& templates_dir, const std::string& composed_file);
+                                                     const std::string& templates_dir,
+                                                     const std::string& composed_file);
 
 struct PrepareInput {
     config::Model model;
     std::string engine_program;  ///< configured for all
     std::string templates_dir;
-    std::string engines_dir;     ///< `<state>/engines`
+    std::string engines_dir;  ///< `<state>/engines`
     std::string socket;
     int engines = 1, to_come = 0;
     std::shared_ptr<const Header> known;

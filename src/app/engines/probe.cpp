@@ -62,10 +62,13 @@ Result<Probed> read_props(std::string props, std::string_view engine) {
     }
     // A llama-server from before the capabilities were reported: judge by the text.
     const auto* caps = object_at(*root, "chat_template_caps");
-    out.tools_ok = caps != nullptr ? true_at(*caps, "supports_tools") : templates::renders_tools(out.meta.chat_template);
+    out.tools_ok =
+        caps != nullptr ? true_at(*caps, "supports_tools") : templates::renders_tools(out.meta.chat_template);
     out.meta.engine = "llama-server";
-    const json::value about = engine.empty() ? json::value() : json::parse(json::string_view(engine.data(), engine.size()), ec);
-    if (const auto* object = ec ? nullptr : about.if_object(); object != nullptr && text_at(*object, "engine") == "localcode-engine") {
+    const json::value about =
+        engine.empty() ? json::value() : json::parse(json::string_view(engine.data(), engine.size()), ec);
+    if (const auto* object = ec ? nullptr : about.if_object();
+        object != nullptr && text_at(*object, "engine") == "localcode-engine") {
         out.ours = true;
         out.meta.engine = "localcode-engine";
         const auto* features = object->if_contains("features");
@@ -88,7 +91,8 @@ awaitable<Result<Probed>> probe(net::Pool& pool, net::Target target) {
     if (props->status != 200) co_return fail(Errc::upstream_error, "/props: status " + std::to_string(props->status));
     const auto about = co_await get(pool, target, "/localcode/engine");
     if (!about) co_return tl::unexpected(about.error());
-    co_return read_props(std::move(props->body), about->status == 200 ? std::string_view(about->body) : std::string_view());
+    co_return read_props(std::move(props->body),
+                         about->status == 200 ? std::string_view(about->body) : std::string_view());
 }
 
 }  // namespace lc::engines

@@ -37,7 +37,8 @@ Result<Program> find_engine(const sys::Env& env, const std::string& own_executab
     if (const auto variable = env("LOCALCODE_ENGINE")) {
         auto path = sys::find_program(env, *variable);
         if (path.empty()) {
-            return fail(Errc::model_load_failed, "LOCALCODE_ENGINE names '" + *variable + "', which is not an executable file");
+            return fail(Errc::model_load_failed,
+                        "LOCALCODE_ENGINE names '" + *variable + "', which is not an executable file");
         }
         return found(std::move(path));
     }
@@ -67,7 +68,8 @@ std::string find_templates(const sys::Env& env, const std::string& own_executabl
 std::string file_name_of(std::string_view model) {
     std::string out;
     for (const char c : model) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                           c == '_' || c == '.';
         out.push_back(plain && !(c == '.' && out.empty()) ? c : '_');
     }
     // A name that had to be changed or cut gets a mark of its own, so that "a/b" and "a_b" stay apart.

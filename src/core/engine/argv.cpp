@@ -11,9 +11,9 @@ namespace lc::engine {
 
 namespace {
 
-constexpr std::int64_t wanted_context = 16'384;   // OpenCode's first request takes 7,722 tokens of a small model
-constexpr std::int64_t least_context = 2'048;     // below it no chat is worth starting
-constexpr std::int64_t granularity = 256;         // llama.cpp pads contexts to this
+constexpr std::int64_t wanted_context = 16'384;  // OpenCode's first request takes 7,722 tokens of a small model
+constexpr std::int64_t least_context = 2'048;    // below it no chat is worth starting
+constexpr std::int64_t granularity = 256;        // llama.cpp pads contexts to this
 constexpr std::int64_t batch = 512;
 
 bool has_flag(const std::vector<std::string>& args, std::initializer_list<std::string_view> flags) {
@@ -26,8 +26,8 @@ double bytes_per_value(std::string_view cache_type) {
     static constexpr struct {
         std::string_view name;
         double bytes;
-    } table[] = {{"f32", 4},           {"q8_0", 34.0 / 32}, {"q5_1", 24.0 / 32}, {"q5_0", 22.0 / 32},
-                 {"q4_1", 20.0 / 32},  {"q4_0", 18.0 / 32}, {"iq4_nl", 18.0 / 32}};
+    } table[] = {{"f32", 4},          {"q8_0", 34.0 / 32}, {"q5_1", 24.0 / 32},  {"q5_0", 22.0 / 32},
+                 {"q4_1", 20.0 / 32}, {"q4_0", 18.0 / 32}, {"iq4_nl", 18.0 / 32}};
     for (const auto& row : table) {
         if (row.name == cache_type) return row.bytes;
     }
@@ -52,12 +52,14 @@ std::string gigabytes(std::int64_t bytes) {
     return text;
 }
 
-bool serves_embeddings(const gguf::Info& info) { return !info.pooling.empty() || !info.causal; }
+bool serves_embeddings(const gguf::Info& info) {
+    return !info.pooling.empty() || !info.causal;
+}
 
 struct Stretch {
-    double factor = 1;           ///< over what the model was trained for
-    std::int64_t original = 0;   ///< tokens before any stretching
-    double scale = 1;            ///< --rope-scale: original x scale = context
+    double factor = 1;          ///< over what the model was trained for
+    std::int64_t original = 0;  ///< tokens before any stretching
+    double scale = 1;           ///< --rope-scale: original x scale = context
 };
 
 /// llama.cpp caps a slot at original / (1 / scale): rounded up, so that the cap is never a token too low.
@@ -85,8 +87,8 @@ std::int64_t automatic_context(const gguf::Info& info, bool may_stretch) {
 
 struct Memory {
     std::int64_t available = 0;
-    std::int64_t fixed = 0;      ///< weights and working memory
-    std::int64_t cache = 0;      ///< left for the KV cache
+    std::int64_t fixed = 0;  ///< weights and working memory
+    std::int64_t cache = 0;  ///< left for the KV cache
 };
 
 Memory memory_of(const gguf::Info& info, std::int64_t file_bytes, const Machine& machine, bool use_device) {
@@ -101,13 +103,14 @@ std::string breakdown(const config::Model& model, const gguf::Info& info, std::i
                       std::int64_t slots) {
     const std::int64_t needed = memory_needed(model, info, file_bytes, context, slots);
     const std::int64_t work = working_memory(info);
-    return "about " + gigabytes(needed) + " (weights " + gigabytes(file_bytes) + ", KV cache of " + std::to_string(slots) + " x " +
-           std::to_string(context) + " tokens " + gigabytes(needed - file_bytes - work) + ", working memory " + gigabytes(work) + ")";
+    return "about " + gigabytes(needed) + " (weights " + gigabytes(file_bytes) + ", KV cache of " +
+           std::to_string(slots) + " x " + std::to_string(context) + " tokens " +
+           gigabytes(needed - file_bytes - work) + ", working memory " + gigabytes(work) + ")";
 }
 
 /// The largest context up to `wanted` whose cache fits into `bytes`; 0 when not even the least does.
-std::int64_t fitting_context(const config::Model& model, const gguf::Info& info, std::int64_t slots, std::int64_t wanted,
-                             std::int64_t bytes) {
+std::int64_t fitting_context(const config::Model& model, const gguf::Info& info, std::int64_t slots,
+                             std::int64_t wanted, std::int64_t bytes) {
     const auto cache = [&](std::int64_t context) {
         return memory_needed(model, info, 0, context, slots) - working_memory(info);
     };
@@ -129,8 +132,8 @@ struct Context {
     std::vector<std::string> notes;
 };
 
-Result<Context> choose_context(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes, const Machine& machine,
-                               std::int64_t slots, bool may_stretch) {
+Result<Context> choose_context(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
+                               const Machine& machine, std::int64_t slots, bool may_stretch) {
     Context out;
     const Memory memory = memory_of(info, file_bytes, machine, model.gpu_layers != 0);
     const std::string too_little = "model '" + model.name + "' does not fit: it needs ";
@@ -139,8 +142,9 @@ Result<Context> choose_context(const config::Model& model, const gguf::Info& inf
         // Rounded up, never below what was configured.
         out.per_slot = (model.context + granularity - 1) / granularity * granularity;
         if (memory_needed(model, info, file_bytes, out.per_slot, slots) > memory.available) {
-            return fail(Errc::model_load_failed, too_little + breakdown(model, info, file_bytes, out.per_slot, slots) + have +
-                                                     "; lower its context or slots, or set cache_type_k and cache_type_v to \"q8_0\"");
+            return fail(Errc::model_load_failed,
+                        too_little + breakdown(model, info, file_bytes, out.per_slot, slots) + have +
+                            "; lower its context or slots, or set cache_type_k and cache_type_v to \"q8_0\"");
         }
         return out;
     }
@@ -195,9 +199,9 @@ std::int64_t free_device_memory(std::string_view text) {
 Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes, const Machine& machine,
                   const std::string& socket, const std::string& template_file, bool ours) {
     if (socket.size() > max_socket_path) {
-        return fail(Errc::model_load_failed, "the engine's socket path has " + std::to_string(socket.size()) + " bytes, " +
-                                                 std::to_string(max_socket_path) + " are possible: " + socket +
-                                                 "; set XDG_RUNTIME_DIR to a shorter folder");
+        return fail(Errc::model_load_failed, "the engine's socket path has " + std::to_string(socket.size()) +
+                                                 " bytes, " + std::to_string(max_socket_path) + " are possible: " +
+                                                 socket + "; set XDG_RUNTIME_DIR to a shorter folder");
     }
     if (!socket.ends_with(".sock")) return fail(Errc::internal, "an engine's socket must end with .sock: " + socket);
     if (model.slots < 1) return fail(Errc::bad_request, "model '" + model.name + "': slots must be at least 1");
@@ -205,8 +209,8 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
     Plan out;
     out.slots = model.slots;
     const bool embeddings = serves_embeddings(info);
-    const bool own_rope = has_flag(model.args, {"--rope-scaling", "--rope-scale", "--rope-freq-base", "--rope-freq-scale",
-                                                "--yarn-orig-ctx"});
+    const bool own_rope = has_flag(
+        model.args, {"--rope-scaling", "--rope-scale", "--rope-freq-base", "--rope-freq-scale", "--yarn-orig-ctx"});
     // A model that was stretched by its makers stays as they made it unless the config asks for more.
     const bool may_stretch = info.rope && !embeddings && !own_rope && info.rope_scaling.empty();
     auto context = choose_context(model, info, file_bytes, machine, out.slots, may_stretch);
@@ -216,8 +220,9 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
 
     const Stretch stretch = own_rope ? Stretch{} : stretch_to(info, out.context_per_slot);
     if (stretch.factor > 1 && !info.rope) {
-        return fail(Errc::bad_request, "model '" + model.name + "' was trained for " + std::to_string(info.context_train) +
-                                           " tokens and cannot be stretched (its positions are not rotary); lower its context");
+        return fail(Errc::bad_request,
+                    "model '" + model.name + "' was trained for " + std::to_string(info.context_train) +
+                        " tokens and cannot be stretched (its positions are not rotary); lower its context");
     }
     out.memory_needed = memory_needed(model, info, file_bytes, out.context_per_slot, out.slots);
 
@@ -227,12 +232,15 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
     add({"-c", std::to_string(out.context_per_slot * out.slots), "-np", std::to_string(out.slots), "--no-kv-unified"});
     if (stretch.factor > 1) {
         out.yarn_factor = stretch.factor;
-        add({"--rope-scaling", "yarn", "--rope-scale", number(stretch.scale), "--yarn-orig-ctx", std::to_string(stretch.original)});
+        add({"--rope-scaling", "yarn", "--rope-scale", number(stretch.scale), "--yarn-orig-ctx",
+             std::to_string(stretch.original)});
         out.notes.push_back("context stretched from " + std::to_string(info.context_train) + " (trained) to " +
-                            std::to_string(out.context_per_slot) + " tokens per slot by YaRN, factor " + number(stretch.factor));
+                            std::to_string(out.context_per_slot) + " tokens per slot by YaRN, factor " +
+                            number(stretch.factor));
     }
     // Embeddings need a whole input in one batch.
-    const std::int64_t batch_size = embeddings ? std::max(batch, std::min<std::int64_t>(out.context_per_slot, 8192)) : batch;
+    const std::int64_t batch_size =
+        embeddings ? std::max(batch, std::min<std::int64_t>(out.context_per_slot, 8192)) : batch;
     add({"-b", std::to_string(batch_size), "-ub", std::to_string(batch_size)});
     add({"-fa", model.flash_attention.empty() ? std::string("on") : model.flash_attention});
     add({"--cont-batching", "--no-cache-idle-slots", "--cache-ram", "0"});

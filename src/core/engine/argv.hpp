@@ -16,23 +16,23 @@ struct Machine {
     int cores = 1;
     std::int64_t memory_available = 0;  ///< bytes
     int engines = 1;                    ///< engines that share the cores
-    int to_come = 0;                    ///< other configured engines that do not run yet: their share of memory is left to them
-    std::int64_t device_memory = 0;     ///< free bytes of accelerators the engine can use; 0: none
+    int to_come = 0;  ///< other configured engines that do not run yet: their share of memory is left to them
+    std::int64_t device_memory = 0;  ///< free bytes of accelerators the engine can use; 0: none
 };
 
 struct Plan {
-    std::vector<std::string> args;      ///< without the program itself
+    std::vector<std::string> args;  ///< without the program itself
     std::int64_t context_per_slot = 0;
     std::int64_t slots = 0;
-    double yarn_factor = 1;             ///< > 1: context was stretched beyond training
-    std::int64_t memory_needed = 0;     ///< bytes, estimated: weights, KV cache, working memory
-    std::vector<std::string> notes;     ///< what was decided and why, for the log and `models`
+    double yarn_factor = 1;          ///< > 1: context was stretched beyond training
+    std::int64_t memory_needed = 0;  ///< bytes, estimated: weights, KV cache, working memory
+    std::vector<std::string> notes;  ///< what was decided and why, for the log and `models`
 };
 
 /// Flags as the issue fixes them: flash attention, continuous batching, split KV with -np and -c = slots x context, no
-/// idle-slot clearing, no RAM cache, -b 512, cores shared between engines, 2 slots, context as trained but at least 16,384 where memory
-/// allows (YaRN). `template_file` empty: the model's own. `socket` is the Unix socket to listen on. `ours`:
-/// localcode-engine; false: a stock llama-server.
+/// idle-slot clearing, no RAM cache, -b 512, cores shared between engines, 2 slots, context as trained but at least
+/// 16,384 where memory allows (YaRN). `template_file` empty: the model's own. `socket` is the Unix socket to listen on.
+/// `ours`: localcode-engine; false: a stock llama-server.
 [[nodiscard]] Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
                                 const Machine& machine, const std::string& socket, const std::string& template_file,
                                 bool ours);
@@ -47,7 +47,8 @@ inline constexpr std::size_t max_socket_path = 107;
 /// Free bytes of all devices that `--list-devices` printed.
 [[nodiscard]] std::int64_t free_device_memory(std::string_view list_devices_output);
 
-/// The likely cause of a failed start from the engine's last output and exit status, in one sentence that says what to do.
+/// The likely cause of a failed start from the engine's last output and exit status, in one sentence that says what to
+/// do.
 [[nodiscard]] std::string likely_cause(std::string_view output, int exit_status, int term_signal);
 
 }  // namespace lc::engine

@@ -69,29 +69,70 @@ TEST(Plan, ContextTable) {
         std::string has, lacks, note;
     } cases[] = {
         {"small training context: stretched to 16,384", model(), smollm(), GB / 10, roomy, 16384, 2,
-         " -c 32768 -np 2 --no-kv-unified --rope-scaling yarn --rope-scale 2 --yarn-orig-ctx 8192 ", "", "YaRN, factor 2"},
+         " -c 32768 -np 2 --no-kv-unified --rope-scaling yarn --rope-scale 2 --yarn-orig-ctx 8192 ", "",
+         "YaRN, factor 2"},
         {"trained for more: as trained", model(), gemma(), GB / 4, roomy, 32768, 1, " -c 65536 -np 2 ", "yarn", ""},
-        {"configured below training", model([](config::Model& m) { m.context = 4096; }), smollm(), GB, roomy, 4096, 1, " -c 8192 ", "yarn", ""},
-        {"configured odd number: rounded up", model([](config::Model& m) { m.context = 5000; m.slots = 1; }), smollm(), GB, roomy, 5120, 1, " -c 5120 -np 1 ", "yarn", ""},
-        {"configured above training", model([](config::Model& m) { m.context = 20480; m.slots = 1; }), smollm(), GB, roomy, 20480, 2.5,
-         " -c 20480 -np 1 --no-kv-unified --rope-scaling yarn --rope-scale 2.5 --yarn-orig-ctx 8192 ", "", "factor 2.5"},
-        {"uneven factor: scale rounded up, so that the cap is not below", model([](config::Model& m) { m.context = 10240; m.slots = 1; }),
-         with(smollm(), [](gguf::Info& i) { i.context_train = 6000; }), GB, roomy, 10240, 10240.0 / 6000, " --rope-scale 1.71 --yarn-orig-ctx 6000 ", "", "YaRN"},
-        {"stretched by its makers: left alone", model(), with(smollm(), [](gguf::Info& i) { i.rope_scaling = "yarn"; i.context_original = 2048; }), GB, roomy, 8192, 1, " -c 16384 ", "--rope-scal", ""},
+        {"configured below training", model([](config::Model& m) { m.context = 4096; }), smollm(), GB, roomy, 4096, 1,
+         " -c 8192 ", "yarn", ""},
+        {"configured odd number: rounded up", model([](config::Model& m) {
+             m.context = 5000;
+             m.slots = 1;
+         }),
+         smollm(), GB, roomy, 5120, 1, " -c 5120 -np 1 ", "yarn", ""},
+        {"configured above training", model([](config::Model& m) {
+             m.context = 20480;
+             m.slots = 1;
+         }),
+         smollm(), GB, roomy, 20480, 2.5,
+         " -c 20480 -np 1 --no-kv-unified --rope-scaling yarn --rope-scale 2.5 --yarn-orig-ctx 8192 ", "",
+         "factor 2.5"},
+        {"uneven factor: scale rounded up, so that the cap is not below", model([](config::Model& m) {
+             m.context = 10240;
+             m.slots = 1;
+         }),
+         with(smollm(), [](gguf::Info& i) { i.context_train = 6000; }), GB, roomy, 10240, 10240.0 / 6000,
+         " --rope-scale 1.71 --yarn-orig-ctx 6000 ", "", "YaRN"},
+        {"stretched by its makers: left alone", model(),
+         with(smollm(),
+              [](gguf::Info& i) {
+                  i.rope_scaling = "yarn";
+                  i.context_original = 2048;
+              }),
+         GB, roomy, 8192, 1, " -c 16384 ", "--rope-scal", ""},
         {"stretched by its makers, more is asked for", model([](config::Model& m) { m.context = 16384; }),
-         with(smollm(), [](gguf::Info& i) { i.rope_scaling = "yarn"; i.context_original = 2048; }), GB, roomy, 16384, 2, " --rope-scale 8 --yarn-orig-ctx 2048 ", "", "YaRN"},
-        {"the user's own rope arguments win", model([](config::Model& m) { m.args = {"--rope-scale=4", "-v"}; }), smollm(), GB, roomy, 8192, 1, " --slots --rope-scale=4 -v ", "yarn", ""},
-        {"no rotary positions: as trained", model(), with(smollm(), [](gguf::Info& i) { i.rope = false; i.context_train = 2048; }), GB, roomy, 2048, 1, " -c 4096 ", "yarn", ""},
-        {"too little memory for all: cut", model(), gemma(), GB / 4, Machine{.cores = 2, .memory_available = GB + GB / 100}, 0, 1, "", "yarn", "to fit into memory"},
-        {"cut below the training context: not stretched", model(), smollm(), GB / 10, Machine{.cores = 2, .memory_available = GB / 2}, 0, 1, "", "yarn", "to fit into memory"},
-        {"memory shared with engines to come", model(), smollm(), GB / 10, Machine{.cores = 2, .memory_available = GB, .engines = 2, .to_come = 1}, 0, 1, "", "", "yet to start"},
-        {"GPU memory counts", model(), smollm(), 30 * GB, Machine{.cores = 2, .memory_available = 8 * GB, .device_memory = 25 * GB}, 16384, 2, "", "", "YaRN"},
+         with(smollm(),
+              [](gguf::Info& i) {
+                  i.rope_scaling = "yarn";
+                  i.context_original = 2048;
+              }),
+         GB, roomy, 16384, 2, " --rope-scale 8 --yarn-orig-ctx 2048 ", "", "YaRN"},
+        {"the user's own rope arguments win", model([](config::Model& m) {
+             m.args = {"--rope-scale=4", "-v"};
+         }),
+         smollm(), GB, roomy, 8192, 1, " --slots --rope-scale=4 -v ", "yarn", ""},
+        {"no rotary positions: as trained", model(),
+         with(smollm(),
+              [](gguf::Info& i) {
+                  i.rope = false;
+                  i.context_train = 2048;
+              }),
+         GB, roomy, 2048, 1, " -c 4096 ", "yarn", ""},
+        {"too little memory for all: cut", model(), gemma(), GB / 4,
+         Machine{.cores = 2, .memory_available = GB + GB / 100}, 0, 1, "", "yarn", "to fit into memory"},
+        {"cut below the training context: not stretched", model(), smollm(), GB / 10,
+         Machine{.cores = 2, .memory_available = GB / 2}, 0, 1, "", "yarn", "to fit into memory"},
+        {"memory shared with engines to come", model(), smollm(), GB / 10,
+         Machine{.cores = 2, .memory_available = GB, .engines = 2, .to_come = 1}, 0, 1, "", "", "yet to start"},
+        {"GPU memory counts", model(), smollm(), 30 * GB,
+         Machine{.cores = 2, .memory_available = 8 * GB, .device_memory = 25 * GB}, 16384, 2, "", "", "YaRN"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
         const auto p = plan(c.model, c.info, c.file, c.machine, "/run/1-e0.sock", "", true);
         ASSERT_TRUE(p) << p.error().detail;
-        if (c.context > 0) { EXPECT_EQ(p->context_per_slot, c.context); }
+        if (c.context > 0) {
+            EXPECT_EQ(p->context_per_slot, c.context);
+        }
         EXPECT_EQ(p->context_per_slot % 256, 0);
         EXPECT_DOUBLE_EQ(p->yarn_factor, c.yarn);
         const std::string args = joined(p->args);
@@ -115,12 +156,20 @@ TEST(Plan, RefusesTable) {
         Errc code;
         const char* says;
     } cases[] = {
-        {"configured context does not fit", model([](config::Model& m) { m.context = 32768; }), smollm(), GB / 10, "/r/e.sock", Errc::model_load_failed, "lower its context or slots"},
+        {"configured context does not fit", model([](config::Model& m) { m.context = 32768; }), smollm(), GB / 10,
+         "/r/e.sock", Errc::model_load_failed, "lower its context or slots"},
         {"weights do not fit", model(), smollm(), 2 * GB, "/r/e.sock", Errc::model_load_failed, "smaller model"},
-        {"socket path too long", model(), smollm(), GB / 10, "/" + std::string(110, 'a') + ".sock", Errc::model_load_failed, "XDG_RUNTIME_DIR"},
-        {"no slots", model([](config::Model& m) { m.slots = 0; }), smollm(), GB / 10, "/r/e.sock", Errc::bad_request, "slots"},
-        {"cannot be stretched", model([](config::Model& m) { m.context = 9000; m.slots = 1; }), with(smollm(), [](gguf::Info& i) { i.rope = false; }), GB / 10, "/r/e.sock", Errc::bad_request, "8192"},
-        {"socket name that the server would not take for one", model(), smollm(), GB / 10, "/r/e", Errc::internal, ".sock"},
+        {"socket path too long", model(), smollm(), GB / 10, "/" + std::string(110, 'a') + ".sock",
+         Errc::model_load_failed, "XDG_RUNTIME_DIR"},
+        {"no slots", model([](config::Model& m) { m.slots = 0; }), smollm(), GB / 10, "/r/e.sock", Errc::bad_request,
+         "slots"},
+        {"cannot be stretched", model([](config::Model& m) {
+             m.context = 9000;
+             m.slots = 1;
+         }),
+         with(smollm(), [](gguf::Info& i) { i.rope = false; }), GB / 10, "/r/e.sock", Errc::bad_request, "8192"},
+        {"socket name that the server would not take for one", model(), smollm(), GB / 10, "/r/e", Errc::internal,
+         ".sock"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -129,7 +178,8 @@ TEST(Plan, RefusesTable) {
         EXPECT_EQ(p.error().code, c.code);
         EXPECT_NE(p.error().detail.find(c.says), std::string::npos) << p.error().detail;
     }
-    EXPECT_TRUE(plan(model(), smollm(), GB / 10, small, "/" + std::string(101, 'a') + ".sock", "", true)) << "107 bytes are possible";
+    EXPECT_TRUE(plan(model(), smollm(), GB / 10, small, "/" + std::string(101, 'a') + ".sock", "", true))
+        << "107 bytes are possible";
 }
 
 TEST(Plan, ArgumentsTable) {
@@ -142,16 +192,40 @@ TEST(Plan, ArgumentsTable) {
         std::string has, lacks;
     } cases[] = {
         {"as the design fixes them", model(), gemma(), "",
-         " -b 512 -ub 512 -fa on --cont-batching --no-cache-idle-slots --cache-ram 0 -t 3 -tb 3 --jinja --metrics --slots ", "--chat-template-file"},
-        {"socket, model, alias", model(), gemma(), "", " --host /r/e.sock --model /models/m.gguf --no-webui --offline --alias m ", "-ngl"},
-        {"name with a comma is no alias", model([](config::Model& m) { m.name = "a,b"; }), gemma(), "", " --offline -c ", "--alias"},
+         " -b 512 -ub 512 -fa on --cont-batching --no-cache-idle-slots --cache-ram 0 -t 3 -tb 3 --jinja --metrics "
+         "--slots ",
+         "--chat-template-file"},
+        {"socket, model, alias", model(), gemma(), "",
+         " --host /r/e.sock --model /models/m.gguf --no-webui --offline --alias m ", "-ngl"},
+        {"name with a comma is no alias", model([](config::Model& m) { m.name = "a,b"; }), gemma(), "",
+         " --offline -c ", "--alias"},
         {"template", model(), gemma(), "/s/m.jinja", " --jinja --chat-template-file /s/m.jinja ", "nothing"},
-        {"threads, layers, cache types, flash attention", model([](config::Model& m) { m.threads = 5; m.gpu_layers = 0; m.cache_type_k = "q8_0"; m.cache_type_v = "q4_0"; m.flash_attention = "auto"; }),
-         gemma(), "", " -fa auto --cont-batching --no-cache-idle-slots --cache-ram 0 -t 5 -tb 5 -ngl 0 -ctk q8_0 -ctv q4_0 ", "nothing"},
-        {"the user's arguments are last", model([](config::Model& m) { m.args = {"-b", "64"}; }), gemma(), "", " --metrics --slots -b 64 ", "nothing"},
-        {"embedding model", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "mean"; i.causal = false; i.context_train = 512; }), "", " -b 512 -ub 512 ", "yarn"},
-        {"embedding model with long inputs", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "last"; }), "", " -b 8192 -ub 8192 ", "yarn"},
-        {"reranker", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "rank"; }), "", " --reranking ", "--embeddings"},
+        {"threads, layers, cache types, flash attention", model([](config::Model& m) {
+             m.threads = 5;
+             m.gpu_layers = 0;
+             m.cache_type_k = "q8_0";
+             m.cache_type_v = "q4_0";
+             m.flash_attention = "auto";
+         }),
+         gemma(), "",
+         " -fa auto --cont-batching --no-cache-idle-slots --cache-ram 0 -t 5 -tb 5 -ngl 0 -ctk q8_0 -ctv q4_0 ",
+         "nothing"},
+        {"the user's arguments are last", model([](config::Model& m) {
+             m.args = {"-b", "64"};
+         }),
+         gemma(), "", " --metrics --slots -b 64 ", "nothing"},
+        {"embedding model", model(),
+         with(smollm(),
+              [](gguf::Info& i) {
+                  i.pooling = "mean";
+                  i.causal = false;
+                  i.context_train = 512;
+              }),
+         "", " -b 512 -ub 512 ", "yarn"},
+        {"embedding model with long inputs", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "last"; }), "",
+         " -b 8192 -ub 8192 ", "yarn"},
+        {"reranker", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "rank"; }), "", " --reranking ",
+         "--embeddings"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -161,7 +235,8 @@ TEST(Plan, ArgumentsTable) {
         EXPECT_NE(args.find(c.has), std::string::npos) << args;
         EXPECT_EQ(args.find(c.lacks), std::string::npos) << args;
     }
-    const auto one_core = plan(model(), gemma(), GB, Machine{.cores = 1, .memory_available = 9 * GB, .engines = 3}, "/r/e.sock", "", false);
+    const auto one_core = plan(model(), gemma(), GB, Machine{.cores = 1, .memory_available = 9 * GB, .engines = 3},
+                               "/r/e.sock", "", false);
     ASSERT_TRUE(one_core);
     EXPECT_NE(joined(one_core->args).find(" -t 1 "), std::string::npos);
     EXPECT_NE(joined(one_core->notes).find("stock llama-server"), std::string::npos);
@@ -214,17 +289,22 @@ TEST(LikelyCause, Table) {
         int status, signal;
         const char* says;
     } cases[] = {
-        {"missing", "E gguf_init_from_file: failed to open GGUF file '/x' (No such file or directory)", 1, 0, "missing"},
-        {"not a GGUF", "E gguf_init_from_reader: invalid magic characters: 'not ', expected 'GGUF'", 1, 0, "not a GGUF"},
+        {"missing", "E gguf_init_from_file: failed to open GGUF file '/x' (No such file or directory)", 1, 0,
+         "missing"},
+        {"not a GGUF", "E gguf_init_from_reader: invalid magic characters: 'not ', expected 'GGUF'", 1, 0,
+         "not a GGUF"},
         {"truncated header", "E gguf_init_from_reader: failed to read key-value pairs", 1, 0, "truncated"},
-        {"truncated data", "tensor 'blk.16.ffn_down.weight' data is not within the file bounds, model is corrupted", 1, 0, "truncated"},
+        {"truncated data", "tensor 'blk.16.ffn_down.weight' data is not within the file bounds, model is corrupted", 1,
+         0, "truncated"},
         {"architecture", "error loading model: unknown model architecture: 'lxama'\n", 1, 0, "'lxama'"},
-        {"memory", "E ggml_aligned_malloc: insufficient memory (attempted to allocate 175781.25 MB)", 1, 0, "too little memory"},
+        {"memory", "E ggml_aligned_malloc: insufficient memory (attempted to allocate 175781.25 MB)", 1, 0,
+         "too little memory"},
         {"GPU memory", "cudaMalloc failed: out of memory\nfailed to allocate buffer", 1, 0, "GPU"},
         {"argument", "error: invalid argument: --nonsense\n", 1, 0, "--nonsense;"},
         {"template", "E common_chat_templates_init: failed to initialize chat template", 1, 0, "chat_template"},
         {"socket", "E srv start: couldn't bind HTTP server socket, hostname: /x", 1, 0, "socket"},
-        {"library", "error while loading shared libraries: libfoo.so: cannot open shared object file", 127, 0, "shared library"},
+        {"library", "error while loading shared libraries: libfoo.so: cannot open shared object file", 127, 0,
+         "shared library"},
         {"killed", "", 0, SIGKILL, "memory ran out"},
         {"illegal instruction", "", 0, SIGILL, "processor"},
         {"crash", "loading", 0, SIGSEGV, "crashed (signal 11)"},

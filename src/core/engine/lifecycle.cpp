@@ -79,10 +79,12 @@ void on(Step& out, const Spawned& event, Time, const Policy&) {
     s.restarts = s.starts - 1;
     switch (s.phase) {
         case Phase::starting: out.effects.emplace_back(Probe{}); break;
-        case Phase::stopping: out.effects.emplace_back(Terminate{}); break;  // stop was asked while it was being prepared
+        case Phase::stopping:
+            out.effects.emplace_back(Terminate{});
+            break;  // stop was asked while it was being prepared
         case Phase::stopped:
         case Phase::ready:
-        case Phase::backing_off: out.effects.emplace_back(Kill{}); break;    // nobody asked for it
+        case Phase::backing_off: out.effects.emplace_back(Kill{}); break;  // nobody asked for it
     }
 }
 
@@ -143,11 +145,12 @@ void on(Step& out, const Tick&, Time now, const Policy& policy) {
                 break;
             }
             enter(s, Phase::stopping, now);
-            count_failure(out,
-                          "it was not ready within " +
-                              std::to_string(std::chrono::duration_cast<std::chrono::seconds>(policy.load_timeout).count()) +
-                              " s (load_timeout_s)",
-                          now, policy);
+            count_failure(
+                out,
+                "it was not ready within " +
+                    std::to_string(std::chrono::duration_cast<std::chrono::seconds>(policy.load_timeout).count()) +
+                    " s (load_timeout_s)",
+                now, policy);
             out.effects.emplace_back(Kill{});
             break;
         case Phase::ready:

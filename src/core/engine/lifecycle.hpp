@@ -20,31 +20,41 @@ enum class Phase : std::uint8_t { stopped, starting, ready, backing_off, stoppin
 struct State {
     Phase phase = Phase::stopped;
     int pid = 0;
-    int failures = 0;       ///< starts in a row that failed, or deaths soon after
-    Time since{};           ///< when this phase began
-    Time retry_at{};        ///< backing_off: when a start is allowed again
-    std::string last_error; ///< why it failed last, in one sentence
+    int failures = 0;            ///< starts in a row that failed, or deaths soon after
+    Time since{};                ///< when this phase began
+    Time retry_at{};             ///< backing_off: when a start is allowed again
+    std::string last_error;      ///< why it failed last, in one sentence
     std::uint64_t starts = 0;    ///< processes that were started
     std::uint64_t restarts = 0;  ///< those after the first
     bool wanted = false;         ///< backing_off, stopping: somebody waits for the next start
 };
 
 // Events
-struct Wanted {};                                   ///< a request (or preload) needs it
-struct Spawned { int pid = 0; };
-struct SpawnFailed { std::string why; };
-struct Healthy {};                                  ///< the health probe answered 200
-struct Exited { int status = 0, signal = 0; std::string cause; };
+struct Wanted {};  ///< a request (or preload) needs it
+struct Spawned {
+    int pid = 0;
+};
+struct SpawnFailed {
+    std::string why;
+};
+struct Healthy {};  ///< the health probe answered 200
+struct Exited {
+    int status = 0, signal = 0;
+    std::string cause;
+};
 struct Tick {};
 struct StopAsked {};
 using Event = std::variant<Wanted, Spawned, SpawnFailed, Healthy, Exited, Tick, StopAsked>;
 
 // Effects
 struct Spawn {};
-struct Probe {};             ///< ask for health soon
-struct Terminate {};         ///< SIGTERM
-struct Kill {};              ///< SIGKILL
-struct Announce { bool ready = false; Error error; };  ///< wake the waiters: ready, or this error
+struct Probe {};      ///< ask for health soon
+struct Terminate {};  ///< SIGTERM
+struct Kill {};       ///< SIGKILL
+struct Announce {
+    bool ready = false;
+    Error error;
+};  ///< wake the waiters: ready, or this error
 using Effect = std::variant<Spawn, Probe, Terminate, Kill, Announce>;
 
 struct Step {
@@ -57,11 +67,12 @@ struct Policy {
     std::chrono::milliseconds backoff_first{500}, backoff_max{30'000};
     std::chrono::milliseconds stop_grace{5'000};
     std::chrono::milliseconds healthy_for{30'000};  ///< ready for so long: failures are forgotten
-    std::chrono::milliseconds patience{1'000};  ///< a back-off that ends within this is waited for; a longer one is an error at once
+    std::chrono::milliseconds patience{
+        1'000};  ///< a back-off that ends within this is waited for; a longer one is an error at once
 };
 
-/// Pure. A start that fails backs off, doubling; the first early death after being ready does not (the next request gets a
-/// fresh engine at once), the second in a row does.
+/// Pure. A start that fails backs off, doubling; the first early death after being ready does not (the next request
+/// gets a fresh engine at once), the second in a row does.
 [[nodiscard]] Step step(State state, const Event& event, Time now, const Policy& policy);
 
 }  // namespace lc::engine

@@ -19,7 +19,8 @@ std::string names(const std::vector<Effect>& effects) {
         std::string operator()(const Terminate&) const { return "terminate"; }
         std::string operator()(const Kill&) const { return "kill"; }
         std::string operator()(const Announce& a) const {
-            return a.ready ? "ready" : std::string(lc::name_of(a.error.code)) + "/" + std::to_string(a.error.retry_after_s);
+            return a.ready ? "ready"
+                           : std::string(lc::name_of(a.error.code)) + "/" + std::to_string(a.error.retry_after_s);
         }
     };
     std::string out;
@@ -63,23 +64,32 @@ TEST(Lifecycle, EveryPhaseAndEvent) {
 
         {"starting, wanted too", in(Phase::starting, 7), Wanted{}, soon, Phase::starting, "", 0, false, 7},
         {"starting, spawned", in(Phase::starting), Spawned{7}, soon, Phase::starting, "probe", 0, false, 7},
-        {"starting, spawn failed", in(Phase::starting), SpawnFailed{"x"}, soon, Phase::backing_off, "model_load_failed/1", 1},
+        {"starting, spawn failed", in(Phase::starting), SpawnFailed{"x"}, soon, Phase::backing_off,
+         "model_load_failed/1", 1},
         {"starting, healthy", in(Phase::starting, 7), Healthy{}, soon, Phase::ready, "ready", 0, false, 7},
         {"starting, healthy before there is a process", in(Phase::starting), Healthy{}, soon, Phase::starting, "", 0},
-        {"starting, exited", in(Phase::starting, 7), Exited{1, 0, "x"}, soon, Phase::backing_off, "model_load_failed/1", 1},
-        {"starting, exited, third time", in(Phase::starting, 7, 2), Exited{1, 0, "x"}, soon, Phase::backing_off, "model_load_failed/2", 3},
-        {"starting, exited, tenth time", in(Phase::starting, 7, 9), Exited{1, 0, "x"}, soon, Phase::backing_off, "model_load_failed/30", 10},
-        {"starting, exited, millionth time", in(Phase::starting, 7, 999999), Exited{1, 0, "x"}, soon, Phase::backing_off, "model_load_failed/30", 1000000},
+        {"starting, exited", in(Phase::starting, 7), Exited{1, 0, "x"}, soon, Phase::backing_off, "model_load_failed/1",
+         1},
+        {"starting, exited, third time", in(Phase::starting, 7, 2), Exited{1, 0, "x"}, soon, Phase::backing_off,
+         "model_load_failed/2", 3},
+        {"starting, exited, tenth time", in(Phase::starting, 7, 9), Exited{1, 0, "x"}, soon, Phase::backing_off,
+         "model_load_failed/30", 10},
+        {"starting, exited, millionth time", in(Phase::starting, 7, 999999), Exited{1, 0, "x"}, soon,
+         Phase::backing_off, "model_load_failed/30", 1000000},
         {"starting, tick", in(Phase::starting, 7), Tick{}, soon, Phase::starting, "probe", 0, false, 7},
         {"starting, tick while prepared", in(Phase::starting), Tick{}, t0 + seconds(601), Phase::starting, "", 0},
-        {"starting, too long", in(Phase::starting, 7), Tick{}, t0 + seconds(600), Phase::stopping, "model_load_failed/1 kill", 1, false, 7},
-        {"starting, stop", in(Phase::starting, 7), StopAsked{}, soon, Phase::stopping, "overloaded/1 terminate", 0, false, 7},
-        {"starting, stop before there is a process", in(Phase::starting), StopAsked{}, soon, Phase::stopping, "overloaded/1", 0},
+        {"starting, too long", in(Phase::starting, 7), Tick{}, t0 + seconds(600), Phase::stopping,
+         "model_load_failed/1 kill", 1, false, 7},
+        {"starting, stop", in(Phase::starting, 7), StopAsked{}, soon, Phase::stopping, "overloaded/1 terminate", 0,
+         false, 7},
+        {"starting, stop before there is a process", in(Phase::starting), StopAsked{}, soon, Phase::stopping,
+         "overloaded/1", 0},
 
         {"ready, wanted", in(Phase::ready, 7), Wanted{}, soon, Phase::ready, "ready", 0, false, 7},
         {"ready, healthy again", in(Phase::ready, 7), Healthy{}, soon, Phase::ready, "", 0, false, 7},
         {"ready, spawn failed", in(Phase::ready, 7), SpawnFailed{"x"}, soon, Phase::ready, "", 0, false, 7},
-        {"ready, died early: next request starts at once", in(Phase::ready, 7), Exited{0, 9, "x"}, soon, Phase::stopped, "", 1},
+        {"ready, died early: next request starts at once", in(Phase::ready, 7), Exited{0, 9, "x"}, soon, Phase::stopped,
+         "", 1},
         {"ready, died early again", in(Phase::ready, 7, 1), Exited{0, 9, "x"}, soon, Phase::backing_off, "", 2},
         {"ready, died late", in(Phase::ready, 7, 5), Exited{0, 9, "x"}, later, Phase::stopped, "", 0},
         {"ready, tick early keeps failures", in(Phase::ready, 7, 2), Tick{}, soon, Phase::ready, "", 2, false, 7},
@@ -87,31 +97,47 @@ TEST(Lifecycle, EveryPhaseAndEvent) {
         {"ready, stop", in(Phase::ready, 7), StopAsked{}, soon, Phase::stopping, "terminate", 0, false, 7},
         {"ready, spawned twice", in(Phase::ready, 7), Spawned{8}, soon, Phase::ready, "kill", 0, false, 8},
 
-        {"backing off, wanted long before", in(Phase::backing_off, 0, 5, retry), Wanted{}, soon, Phase::backing_off, "model_load_failed/19", 5},
-        {"backing off, wanted shortly before", in(Phase::backing_off, 0, 5, retry), Wanted{}, retry - milliseconds(900), Phase::backing_off, "", 5, true},
-        {"backing off, wanted after", in(Phase::backing_off, 0, 5, retry), Wanted{}, retry, Phase::starting, "spawn", 5},
-        {"backing off, tick before", in(Phase::backing_off, 0, 5, retry, true), Tick{}, soon, Phase::backing_off, "", 5, true},
-        {"backing off, tick after, wanted", in(Phase::backing_off, 0, 5, retry, true), Tick{}, retry, Phase::starting, "spawn", 5},
-        {"backing off, tick after, not wanted", in(Phase::backing_off, 0, 5, retry), Tick{}, later, Phase::backing_off, "", 5},
-        {"backing off, stop", in(Phase::backing_off, 0, 5, retry, true), StopAsked{}, soon, Phase::stopped, "overloaded/1", 0},
-        {"backing off, spawn failed late", in(Phase::backing_off, 0, 5, retry), SpawnFailed{"x"}, soon, Phase::backing_off, "", 5},
+        {"backing off, wanted long before", in(Phase::backing_off, 0, 5, retry), Wanted{}, soon, Phase::backing_off,
+         "model_load_failed/19", 5},
+        {"backing off, wanted shortly before", in(Phase::backing_off, 0, 5, retry), Wanted{}, retry - milliseconds(900),
+         Phase::backing_off, "", 5, true},
+        {"backing off, wanted after", in(Phase::backing_off, 0, 5, retry), Wanted{}, retry, Phase::starting, "spawn",
+         5},
+        {"backing off, tick before", in(Phase::backing_off, 0, 5, retry, true), Tick{}, soon, Phase::backing_off, "", 5,
+         true},
+        {"backing off, tick after, wanted", in(Phase::backing_off, 0, 5, retry, true), Tick{}, retry, Phase::starting,
+         "spawn", 5},
+        {"backing off, tick after, not wanted", in(Phase::backing_off, 0, 5, retry), Tick{}, later, Phase::backing_off,
+         "", 5},
+        {"backing off, stop", in(Phase::backing_off, 0, 5, retry, true), StopAsked{}, soon, Phase::stopped,
+         "overloaded/1", 0},
+        {"backing off, spawn failed late", in(Phase::backing_off, 0, 5, retry), SpawnFailed{"x"}, soon,
+         Phase::backing_off, "", 5},
         {"backing off, exited late", in(Phase::backing_off, 7, 5, retry), Exited{}, soon, Phase::backing_off, "", 5},
         {"backing off, healthy late", in(Phase::backing_off, 0, 5, retry), Healthy{}, soon, Phase::backing_off, "", 5},
-        {"backing off, spawned by nobody", in(Phase::backing_off, 0, 5, retry), Spawned{7}, soon, Phase::backing_off, "kill", 5, false, 7},
+        {"backing off, spawned by nobody", in(Phase::backing_off, 0, 5, retry), Spawned{7}, soon, Phase::backing_off,
+         "kill", 5, false, 7},
 
         {"stopping, wanted", in(Phase::stopping, 7), Wanted{}, soon, Phase::stopping, "", 0, true, 7},
-        {"stopping, spawned after all", in(Phase::stopping), Spawned{7}, soon, Phase::stopping, "terminate", 0, false, 7},
+        {"stopping, spawned after all", in(Phase::stopping), Spawned{7}, soon, Phase::stopping, "terminate", 0, false,
+         7},
         {"stopping, spawn failed", in(Phase::stopping), SpawnFailed{"x"}, soon, Phase::stopped, "", 0},
-        {"stopping, spawn failed, wanted", in(Phase::stopping, 0, 0, {}, true), SpawnFailed{"x"}, soon, Phase::starting, "spawn", 0},
+        {"stopping, spawn failed, wanted", in(Phase::stopping, 0, 0, {}, true), SpawnFailed{"x"}, soon, Phase::starting,
+         "spawn", 0},
         {"stopping, healthy late", in(Phase::stopping, 7), Healthy{}, soon, Phase::stopping, "", 0, false, 7},
         {"stopping, exited", in(Phase::stopping, 7), Exited{0, 15, ""}, soon, Phase::stopped, "", 0},
-        {"stopping, exited, wanted", in(Phase::stopping, 7, 0, {}, true), Exited{0, 15, ""}, soon, Phase::starting, "spawn", 0},
-        {"stopping after a time-out, exited", in(Phase::stopping, 7, 3, retry), Exited{0, 9, ""}, soon, Phase::backing_off, "", 3},
-        {"stopping after a time-out, exited, wanted", in(Phase::stopping, 7, 3, retry, true), Exited{0, 9, ""}, soon, Phase::backing_off, "", 3, true},
+        {"stopping, exited, wanted", in(Phase::stopping, 7, 0, {}, true), Exited{0, 15, ""}, soon, Phase::starting,
+         "spawn", 0},
+        {"stopping after a time-out, exited", in(Phase::stopping, 7, 3, retry), Exited{0, 9, ""}, soon,
+         Phase::backing_off, "", 3},
+        {"stopping after a time-out, exited, wanted", in(Phase::stopping, 7, 3, retry, true), Exited{0, 9, ""}, soon,
+         Phase::backing_off, "", 3, true},
         {"stopping, tick within grace", in(Phase::stopping, 7), Tick{}, soon, Phase::stopping, "", 0, false, 7},
-        {"stopping, tick after grace", in(Phase::stopping, 7), Tick{}, t0 + seconds(5), Phase::stopping, "kill", 0, false, 7},
+        {"stopping, tick after grace", in(Phase::stopping, 7), Tick{}, t0 + seconds(5), Phase::stopping, "kill", 0,
+         false, 7},
         {"stopping, tick without process", in(Phase::stopping), Tick{}, later, Phase::stopping, "", 0},
-        {"stopping, stop again", in(Phase::stopping, 7, 0, {}, true), StopAsked{}, soon, Phase::stopping, "overloaded/1", 0, false, 7},
+        {"stopping, stop again", in(Phase::stopping, 7, 0, {}, true), StopAsked{}, soon, Phase::stopping,
+         "overloaded/1", 0, false, 7},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -157,14 +183,26 @@ TEST(Lifecycle, RandomWalkKeepsItsPromises) {
             now += milliseconds(random() % 3000);
             Event e = Tick{};
             switch (random() % 6) {
-                case 0: e = Wanted{}; waiting = true; break;
-                case 1: if (spawn_pending) e = random() % 3 == 0 ? Event(SpawnFailed{"x"}) : Event(Spawned{++pid}); break;
-                case 2: if (alive > 0) e = Exited{1, 0, "x"}; break;
+                case 0:
+                    e = Wanted{};
+                    waiting = true;
+                    break;
+                case 1:
+                    if (spawn_pending) e = random() % 3 == 0 ? Event(SpawnFailed{"x"}) : Event(Spawned{++pid});
+                    break;
+                case 2:
+                    if (alive > 0) e = Exited{1, 0, "x"};
+                    break;
                 case 3: e = Healthy{}; break;
-                case 4: if (random() % 8 == 0) e = StopAsked{}; break;
+                case 4:
+                    if (random() % 8 == 0) e = StopAsked{};
+                    break;
                 default: break;
             }
-            if (std::holds_alternative<Spawned>(e)) { ++alive; spawn_pending = false; }
+            if (std::holds_alternative<Spawned>(e)) {
+                ++alive;
+                spawn_pending = false;
+            }
             if (std::holds_alternative<SpawnFailed>(e)) spawn_pending = false;
             if (std::holds_alternative<Exited>(e)) --alive;
             const Step out = step(s, e, now, policy);
@@ -179,7 +217,8 @@ TEST(Lifecycle, RandomWalkKeepsItsPromises) {
             }
             ASSERT_TRUE(s.phase != Phase::ready || alive > 0);
             if (waiting) {
-                ASSERT_TRUE(s.phase == Phase::starting || s.wanted) << "a waiter is never forgotten in " << name_of(s.phase);
+                ASSERT_TRUE(s.phase == Phase::starting || s.wanted)
+                    << "a waiter is never forgotten in " << name_of(s.phase);
             }
         }
     }

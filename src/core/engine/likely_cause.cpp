@@ -52,15 +52,20 @@ constexpr std::array<Known, 20> known = {{
     {"std::bad_alloc", "there is too little memory; lower context or slots, or use a smaller model"},
     {"failed to initialize chat template", "the chat template has a fault; check chat_template"},
     {"failed to apply template", "the chat template has a fault; check chat_template"},
-    {"couldn't bind HTTP server socket", "its socket could not be made; check the folder of the sockets (XDG_RUNTIME_DIR)"},
+    {"couldn't bind HTTP server socket",
+     "its socket could not be made; check the folder of the sockets (XDG_RUNTIME_DIR)"},
     {"error while loading shared libraries", "the engine program lacks a shared library; build or install it again"},
     {"wrong number of tensors", "the model file does not fit its architecture; download it again or update the engine"},
 }};
 
 std::string by_signal(int signal) {
     switch (signal) {
-        case SIGKILL: return "it was killed (SIGKILL), most likely because memory ran out; lower context or slots, or use a smaller model";
-        case SIGILL: return "the engine program uses instructions that this processor lacks; build it for this machine or portable";
+        case SIGKILL:
+            return "it was killed (SIGKILL), most likely because memory ran out; lower context or slots, or use a "
+                   "smaller model";
+        case SIGILL:
+            return "the engine program uses instructions that this processor lacks; build it for this machine or "
+                   "portable";
         case SIGSEGV:
         case SIGBUS:
         case SIGABRT:
@@ -78,7 +83,8 @@ std::string likely_cause(std::string_view output, int exit_status, int term_sign
         return "this llama.cpp does not know the model architecture '" + std::string(name) + "'; update the engine";
     }
     if (const auto flag = rest_after(output, "error: invalid argument: "); !flag.empty()) {
-        return "the engine program does not know the argument " + std::string(flag) + "; check `args`, or use llama.cpp v0.5.0";
+        return "the engine program does not know the argument " + std::string(flag) +
+               "; check `args`, or use llama.cpp v0.5.0";
     }
     if (const auto flag = rest_after(output, "error while handling argument "); !flag.empty()) {
         return "the engine program refused the argument " + std::string(flag) + "; check `args`";

@@ -17,9 +17,9 @@ namespace {
 // Sane limits: far above every real model, far below what could hurt us.
 constexpr std::uint64_t max_metadata = 1 << 20;
 constexpr std::uint64_t max_tensors = 1 << 20;
-constexpr std::uint64_t max_key_bytes = 65535;         // the format's own
+constexpr std::uint64_t max_key_bytes = 65535;  // the format's own
 constexpr std::uint64_t max_string_bytes = 64u << 20;
-constexpr std::uint64_t max_kept_array = 65536;        // arrays per layer; vocabularies are only counted
+constexpr std::uint64_t max_kept_array = 65536;  // arrays per layer; vocabularies are only counted
 constexpr std::int64_t max_layers = 65536;
 constexpr std::int64_t max_dimension = std::int64_t{1} << 40;
 
@@ -55,8 +55,9 @@ struct Tokens {
 
 /// Texts by which llama.cpp finds the token that begins the part before the hole.
 bool is_fim_prefix(std::string_view token) {
-    static constexpr std::array<std::string_view, 8> texts = {"<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>",
-                                                              "<PRE>",          "▁<PRE>",       "<|code_prefix|>", "<|prefix|>"};
+    static constexpr std::array<std::string_view, 8> texts = {"<|fim_prefix|>",  "<fim-prefix>", "<fim_prefix>",
+                                                              "<｜fim▁begin｜>", "<PRE>",        "▁<PRE>",
+                                                              "<|code_prefix|>", "<|prefix|>"};
     return std::find(texts.begin(), texts.end(), token) != texts.end();
 }
 
@@ -84,7 +85,9 @@ Value scalar(Reader& in, Type type) {
     return std::int64_t{0};
 }
 
-bool known(std::uint32_t type) { return type <= static_cast<std::uint32_t>(Type::f64); }
+bool known(std::uint32_t type) {
+    return type <= static_cast<std::uint32_t>(Type::f64);
+}
 
 /// Arrays of numbers up to `max_kept_array` are kept, others skipped; string arrays are counted and searched.
 Value array(Reader& in, std::string_view key, Tokens& tokens) {
@@ -138,7 +141,8 @@ std::string text(const Metadata& meta, std::string_view key) {
 }
 
 /// A value given once for all layers or as one per layer; `fallback` where the file is silent.
-std::vector<std::int64_t> per_layer(const Metadata& meta, const std::string& key, std::int64_t layers, std::int64_t fallback) {
+std::vector<std::int64_t> per_layer(const Metadata& meta, const std::string& key, std::int64_t layers,
+                                    std::int64_t fallback) {
     std::vector<std::int64_t> out(static_cast<std::size_t>(layers), fallback);
     const auto it = meta.find(key);
     if (it == meta.end()) return out;
@@ -203,11 +207,14 @@ void read_model(const Metadata& meta, Info& info, std::string& problem) {
     info.heads = sane(info.heads, max_dimension, prefix + "attention.head_count", problem);
     info.layer_heads_kv = per_layer(meta, prefix + "attention.head_count_kv", info.layers, info.heads);
     for (const auto heads : info.layer_heads_kv) {
-        info.heads_kv = std::max(info.heads_kv, sane(heads, max_dimension, prefix + "attention.head_count_kv", problem));
+        info.heads_kv =
+            std::max(info.heads_kv, sane(heads, max_dimension, prefix + "attention.head_count_kv", problem));
     }
     const std::int64_t head = info.heads > 0 ? info.embedding / info.heads : 0;
-    info.key_length = integer(meta, prefix + "attention.key_length") ? count("attention.key_length", max_dimension) : head;
-    info.value_length = integer(meta, prefix + "attention.value_length") ? count("attention.value_length", max_dimension) : head;
+    info.key_length =
+        integer(meta, prefix + "attention.key_length") ? count("attention.key_length", max_dimension) : head;
+    info.value_length =
+        integer(meta, prefix + "attention.value_length") ? count("attention.value_length", max_dimension) : head;
     // Latent attention: the rows of K hold everything, there is no V.
     if (count("attention.kv_lora_rank", max_dimension) > 0 && count("attention.key_length_mla", max_dimension) > 0) {
         info.value_length = 0;
@@ -272,7 +279,8 @@ std::uint64_t tensor(Reader& in, Info& info, std::map<std::uint32_t, std::int64_
     elements_by_type[id] += static_cast<std::int64_t>(elements);
     // A type that is newer than this table: the engine may know it; only the size of the file stays unchecked.
     if (type.name.empty()) return offset;
-    if (row % static_cast<std::uint64_t>(type.block) != 0) in.damaged("tensor " + name + " has rows that are not whole blocks");
+    if (row % static_cast<std::uint64_t>(type.block) != 0)
+        in.damaged("tensor " + name + " has rows that are not whole blocks");
     return offset + elements / static_cast<std::uint64_t>(type.block) * static_cast<std::uint64_t>(type.bytes);
 }
 
@@ -291,7 +299,8 @@ Result<Info> parse(std::string_view header) {
         return fail(Errc::bad_request, "a big-endian GGUF file; convert it for this machine");
     }
     if (in.ok() && info.version != 2 && info.version != 3) {
-        return fail(Errc::bad_request, "GGUF version " + std::to_string(info.version) + " is not supported (2 and 3 are)");
+        return fail(Errc::bad_request,
+                    "GGUF version " + std::to_string(info.version) + " is not supported (2 and 3 are)");
     }
     const auto n_tensors = in.number<std::uint64_t>();
     const auto n_metadata = in.number<std::uint64_t>();
@@ -310,7 +319,8 @@ Result<Info> parse(std::string_view header) {
         }
         const bool is_array = static_cast<Type>(type) == Type::array;
         Value value = is_array ? array(in, key, tokens) : scalar(in, static_cast<Type>(type));
-        if (!meta.emplace(key, std::move(value)).second) in.damaged("key " + std::string(key.substr(0, 100)) + " twice");
+        if (!meta.emplace(key, std::move(value)).second)
+            in.damaged("key " + std::string(key.substr(0, 100)) + " twice");
     }
     std::uint64_t data_end = 0;
     std::map<std::uint32_t, std::int64_t> elements_by_type;
@@ -326,12 +336,14 @@ Result<Info> parse(std::string_view header) {
     info.chat_template = text(meta, "tokenizer.chat_template");
     info.chat_template_tools = text(meta, "tokenizer.chat_template.tool_use");
     info.split_count = std::max<std::int64_t>(1, integer(meta, "split.count").value_or(1));
-    info.fim = tokens.fim || meta.contains("tokenizer.ggml.fim_pre_token_id") || meta.contains("tokenizer.ggml.prefix_token_id");
+    info.fim = tokens.fim || meta.contains("tokenizer.ggml.fim_pre_token_id") ||
+               meta.contains("tokenizer.ggml.prefix_token_id");
     std::string problem;
     read_model(meta, info, problem);
     info.vocabulary = sane(static_cast<std::int64_t>(std::min<std::uint64_t>(tokens.count, 1ULL << 62)), 1 << 28,
                            "the vocabulary", problem);
-    const std::int64_t alignment = sane(integer(meta, "general.alignment").value_or(32), 1 << 20, "general.alignment", problem);
+    const std::int64_t alignment =
+        sane(integer(meta, "general.alignment").value_or(32), 1 << 20, "general.alignment", problem);
     if (!problem.empty()) return fail(Errc::bad_request, "damaged GGUF: " + problem);
     if (alignment == 0) return fail(Errc::bad_request, "damaged GGUF: general.alignment is 0");
     const auto unit = static_cast<std::uint64_t>(alignment);
@@ -349,14 +361,19 @@ std::int64_t bytes_of_layers(const Info& info, bool window) {
     for (std::size_t i = 0; i < info.layer_heads_kv.size(); ++i) {
         const bool has_window = i < info.layer_window.size() && info.layer_window[i];
         if (has_window != window) continue;
-        total += 2.0 * static_cast<double>(info.layer_heads_kv[i]) * static_cast<double>(info.key_length + info.value_length);
+        total += 2.0 * static_cast<double>(info.layer_heads_kv[i]) *
+                 static_cast<double>(info.key_length + info.value_length);
     }
     return static_cast<std::int64_t>(std::min(total, most));
 }
 
 }  // namespace
 
-std::int64_t kv_bytes_per_token(const Info& info) { return bytes_of_layers(info, false); }
-std::int64_t window_bytes_per_token(const Info& info) { return bytes_of_layers(info, true); }
+std::int64_t kv_bytes_per_token(const Info& info) {
+    return bytes_of_layers(info, false);
+}
+std::int64_t window_bytes_per_token(const Info& info) {
+    return bytes_of_layers(info, true);
+}
 
 }  // namespace lc::gguf

@@ -37,7 +37,8 @@ TEST(Gguf, ReadsAModel) {
     EXPECT_FALSE(info->fim);
     EXPECT_FALSE(info->recurrent);
     EXPECT_EQ(info->sliding_window, 0);
-    EXPECT_EQ(info->file_bytes, static_cast<std::int64_t>(file.size()) - 8) << "the last tensor's padding is not needed";
+    EXPECT_EQ(info->file_bytes, static_cast<std::int64_t>(file.size()) - 8)
+        << "the last tensor's padding is not needed";
     EXPECT_EQ(kv_bytes_per_token(*info), 30 * 3 * (64 + 64) * 2);
     EXPECT_EQ(window_bytes_per_token(*info), 0);
 }
@@ -67,7 +68,8 @@ TEST(Gguf, RefusesTable) {
     huge_layers.metadata.clear();
     huge_layers.text("general.architecture", "x").u32("x.block_count", 0xffffffff);
     auto negative = small_llama();
-    negative.raw("llama.expert_count", 5, le<std::int32_t>(-1)).raw("llama.attention.key_length", 5, le<std::int32_t>(-1));
+    negative.raw("llama.expert_count", 5, le<std::int32_t>(-1))
+        .raw("llama.attention.key_length", 5, le<std::int32_t>(-1));
     const struct {
         const char* name;
         std::string bytes;
@@ -78,20 +80,31 @@ TEST(Gguf, RefusesTable) {
         {"version 1", "GGUF" + le<std::uint32_t>(1) + std::string(64, '\0'), "version 1"},
         {"version 4", "GGUF" + le<std::uint32_t>(4) + std::string(64, '\0'), "version 4"},
         {"big-endian", std::string("GGUF\0\0\0\3", 8) + std::string(64, '\0'), "big-endian"},
-        {"too many tensors", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(~0ULL) + le<std::uint64_t>(0), "tensors"},
-        {"too many values", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(0) + le<std::uint64_t>(1ULL << 40), "metadata"},
+        {"too many tensors", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(~0ULL) + le<std::uint64_t>(0),
+         "tensors"},
+        {"too many values", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(0) + le<std::uint64_t>(1ULL << 40),
+         "metadata"},
         {"key too long", meta(le<std::uint64_t>(1ULL << 63)), "a key is"},
         {"text too long", meta(str("k") + le<std::uint32_t>(8) + le<std::uint64_t>(~0ULL)), "a text is"},
         {"unknown value type", meta(str("k") + le<std::uint32_t>(13)), "unknown type 13"},
-        {"array of arrays", meta(str("k") + le<std::uint32_t>(9) + le<std::uint32_t>(9) + le<std::uint64_t>(1)), "array of unknown type"},
-        {"array whose size overflows", meta(str("k") + le<std::uint32_t>(9) + le<std::uint32_t>(12) + le<std::uint64_t>(~0ULL)), "array of 1844"},
+        {"array of arrays", meta(str("k") + le<std::uint32_t>(9) + le<std::uint32_t>(9) + le<std::uint64_t>(1)),
+         "array of unknown type"},
+        {"array whose size overflows",
+         meta(str("k") + le<std::uint32_t>(9) + le<std::uint32_t>(12) + le<std::uint64_t>(~0ULL)), "array of 1844"},
         {"tensor with 5 dimensions", tensor(str("t") + le<std::uint32_t>(5)), "5 dimensions"},
         {"tensor without elements", tensor(str("t") + le<std::uint32_t>(1) + le<std::uint64_t>(0)), "impossible shape"},
         {"tensor whose size overflows",
-         tensor(str("t") + le<std::uint32_t>(2) + le<std::uint64_t>(1ULL << 40) + le<std::uint64_t>(1ULL << 40)), "impossible shape"},
-        {"tensor of partial blocks", tensor(str("t") + le<std::uint32_t>(1) + le<std::uint64_t>(33) + le<std::uint32_t>(2) + le<std::uint64_t>(0)), "whole blocks"},
-        {"tensor far outside", tensor(str("t") + le<std::uint32_t>(1) + le<std::uint64_t>(32) + le<std::uint32_t>(2) + le<std::uint64_t>(~0ULL)), "outside"},
-        {"no architecture", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(0) + le<std::uint64_t>(0), "general.architecture"},
+         tensor(str("t") + le<std::uint32_t>(2) + le<std::uint64_t>(1ULL << 40) + le<std::uint64_t>(1ULL << 40)),
+         "impossible shape"},
+        {"tensor of partial blocks",
+         tensor(str("t") + le<std::uint32_t>(1) + le<std::uint64_t>(33) + le<std::uint32_t>(2) + le<std::uint64_t>(0)),
+         "whole blocks"},
+        {"tensor far outside",
+         tensor(str("t") + le<std::uint32_t>(1) + le<std::uint64_t>(32) + le<std::uint32_t>(2) +
+                le<std::uint64_t>(~0ULL)),
+         "outside"},
+        {"no architecture", "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(0) + le<std::uint64_t>(0),
+         "general.architecture"},
         {"a key twice", twice.bytes(), "twice"},
         {"alignment 0", alignment.bytes(), "alignment"},
         {"absurd number of layers", huge_layers.bytes(), "block_count"},
@@ -109,7 +122,8 @@ TEST(Gguf, RefusesTable) {
 TEST(Gguf, HugeCountsEndWhereTheBytesEnd) {
     // 2^60 texts, but no bytes: must come back at once and ask for more.
     const std::string bytes = "GGUF" + le<std::uint32_t>(3) + le<std::uint64_t>(0) + le<std::uint64_t>(1) +
-                              str("tokenizer.ggml.tokens") + le<std::uint32_t>(9) + le<std::uint32_t>(8) + le<std::uint64_t>(1ULL << 60);
+                              str("tokenizer.ggml.tokens") + le<std::uint32_t>(9) + le<std::uint32_t>(8) +
+                              le<std::uint64_t>(1ULL << 60);
     EXPECT_EQ(parse(bytes).error().code, Errc::too_large);
 }
 
@@ -129,17 +143,29 @@ TEST(Gguf, LayersTable) {
         bool recurrent;
     } cases[] = {
         {"plain", base("llama", 6), 0, 240, 0, false},
-        {"window key that the architecture ignores", base("llama", 6).u32("llama.attention.sliding_window", 512), 0, 240, 0, false},
-        {"gemma 3: five of six", base("gemma3", 18).u32("gemma3.attention.sliding_window", 512), 512, 3 * 40, 15 * 40, false},
+        {"window key that the architecture ignores", base("llama", 6).u32("llama.attention.sliding_window", 512), 0,
+         240, 0, false},
+        {"gemma 3: five of six", base("gemma3", 18).u32("gemma3.attention.sliding_window", 512), 512, 3 * 40, 15 * 40,
+         false},
         {"gemma 3 without window", base("gemma3", 18), 0, 18 * 40, 0, false},
         {"gemma 2: window by default", base("gemma2", 4), 4096, 80, 80, false},
-        {"flags in the file", base("gemma4", 4).u32("gemma4.attention.sliding_window", 8).u32s("gemma4.attention.sliding_window_pattern", {1, 1, 1, 0}), 8, 40, 120, false},
-        {"period in the file", base("gemma3", 4).u32("gemma3.attention.sliding_window", 8).u32("gemma3.attention.sliding_window_pattern", 2), 8, 80, 80, false},
-        {"first layer full", base("smallthinker", 4).u32("smallthinker.attention.sliding_window", 8), 8, 40, 120, false},
+        {"flags in the file",
+         base("gemma4", 4)
+             .u32("gemma4.attention.sliding_window", 8)
+             .u32s("gemma4.attention.sliding_window_pattern", {1, 1, 1, 0}),
+         8, 40, 120, false},
+        {"period in the file",
+         base("gemma3", 4).u32("gemma3.attention.sliding_window", 8).u32("gemma3.attention.sliding_window_pattern", 2),
+         8, 80, 80, false},
+        {"first layer full", base("smallthinker", 4).u32("smallthinker.attention.sliding_window", 8), 8, 40, 120,
+         false},
         {"phi 3: window switched off", base("phi3", 4).u32("phi3.attention.sliding_window", 8), 0, 160, 0, false},
-        {"hybrid by interval", base("qwen35", 8).u32("qwen35.ssm.conv_kernel", 4).u32("qwen35.full_attention_interval", 4), 0, 80, 0, true},
+        {"hybrid by interval",
+         base("qwen35", 8).u32("qwen35.ssm.conv_kernel", 4).u32("qwen35.full_attention_interval", 4), 0, 80, 0, true},
         {"state space", base("mamba", 8).u32("mamba.ssm.conv_kernel", 4), 0, 320, 0, true},
-        {"latent attention has no V", base("deepseek2", 2).u32("deepseek2.attention.kv_lora_rank", 8).u32("deepseek2.attention.key_length_mla", 9), 0, 40, 0, false},
+        {"latent attention has no V",
+         base("deepseek2", 2).u32("deepseek2.attention.kv_lora_rank", 8).u32("deepseek2.attention.key_length_mla", 9),
+         0, 40, 0, false},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -153,7 +179,9 @@ TEST(Gguf, LayersTable) {
     // Heads per layer: only those with rows count.
     Builder b;
     b.text("general.architecture", "lfm2").u32("lfm2.block_count", 3).u32("lfm2.embedding_length", 40);
-    b.u32("lfm2.attention.head_count", 4).u32("lfm2.shortconv.l_cache", 3).u32s("lfm2.attention.head_count_kv", {0, 2, 0});
+    b.u32("lfm2.attention.head_count", 4)
+        .u32("lfm2.shortconv.l_cache", 3)
+        .u32s("lfm2.attention.head_count_kv", {0, 2, 0});
     const auto info = parse(b.bytes());
     ASSERT_TRUE(info);
     EXPECT_EQ(kv_bytes_per_token(*info), 2 * (10 + 10) * 2);
@@ -162,8 +190,13 @@ TEST(Gguf, LayersTable) {
 
 TEST(Gguf, OtherFacts) {
     auto b = small_llama();
-    b.text("llama.rope.scaling.type", "yarn").f32("llama.rope.scaling.factor", 4).u32("llama.rope.scaling.original_context_length", 2048);
-    b.u32("tokenizer.ggml.fim_pre_token_id", 1).u32("split.count", 2).u32("llama.pooling_type", 4).boolean("llama.attention.causal", false);
+    b.text("llama.rope.scaling.type", "yarn")
+        .f32("llama.rope.scaling.factor", 4)
+        .u32("llama.rope.scaling.original_context_length", 2048);
+    b.u32("tokenizer.ggml.fim_pre_token_id", 1)
+        .u32("split.count", 2)
+        .u32("llama.pooling_type", 4)
+        .boolean("llama.attention.causal", false);
     b.text("tokenizer.chat_template.tool_use", "T");
     const auto info = parse(b.bytes());
     ASSERT_TRUE(info);

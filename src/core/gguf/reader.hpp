@@ -11,15 +11,14 @@
 
 namespace lc::gguf {
 
-/// A cursor that, once anything was wrong, stays failed and yields zeros: the caller checks `ok()` where it matters, at the
-/// latest before it trusts a value. Borrows the bytes.
+/// A cursor that, once anything was wrong, stays failed and yields zeros: the caller checks `ok()` where it matters, at
+/// the latest before it trusts a value. Borrows the bytes.
 class Reader {
   public:
     explicit Reader(std::string_view bytes) : bytes_(bytes) {}
 
     template <class T>
-        requires std::integral<T> || std::floating_point<T>
-    T number() {
+    requires std::integral<T> || std::floating_point<T> T number() {
         T value{};
         const std::string_view raw = take(sizeof(T));
         if (raw.size() == sizeof(T)) std::memcpy(&value, raw.data(), sizeof(T));
@@ -30,7 +29,8 @@ class Reader {
     std::string_view string(std::uint64_t max_bytes, const char* what) {
         const auto length = number<std::uint64_t>();
         if (ok() && length > max_bytes) {
-            damaged(std::string(what) + " is " + std::to_string(length) + " bytes long, more than " + std::to_string(max_bytes));
+            damaged(std::string(what) + " is " + std::to_string(length) + " bytes long, more than " +
+                    std::to_string(max_bytes));
             return {};
         }
         return take(length);
@@ -39,7 +39,8 @@ class Reader {
     std::string_view take(std::uint64_t count) {
         if (!ok()) return {};
         if (count > bytes_.size() - position_) {
-            error_ = {Errc::too_large, "the header goes on beyond the " + std::to_string(bytes_.size()) + " bytes read"};
+            error_ = {Errc::too_large,
+                      "the header goes on beyond the " + std::to_string(bytes_.size()) + " bytes read"};
             return {};
         }
         const std::string_view out = bytes_.substr(position_, count);

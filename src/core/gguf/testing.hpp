@@ -16,7 +16,9 @@ std::string le(T value) {
     return out;
 }
 
-inline std::string str(std::string_view text) { return le<std::uint64_t>(text.size()).append(text); }
+inline std::string str(std::string_view text) {
+    return le<std::uint64_t>(text.size()).append(text);
+}
 
 /// Collects metadata and tensors; `bytes()` is the file, its data zeros.
 struct Builder {
@@ -43,7 +45,8 @@ struct Builder {
         return raw(key, 9, body);
     }
     /// `bytes`: of its data, which follows that of the tensor before.
-    Builder& tensor(std::string_view name, const std::vector<std::uint64_t>& shape, std::uint32_t type, std::uint64_t bytes) {
+    Builder& tensor(std::string_view name, const std::vector<std::uint64_t>& shape, std::uint32_t type,
+                    std::uint64_t bytes) {
         std::string body = str(name) + le(static_cast<std::uint32_t>(shape.size()));
         for (const auto d : shape) body += le(d);
         tensors.push_back(body + le(type) + le(data));
@@ -68,7 +71,9 @@ inline Builder small_llama() {
     Builder b;
     b.text("general.architecture", "llama").text("general.name", "Small").u32("general.file_type", 3);
     b.u32("llama.block_count", 30).u32("llama.context_length", 8192).u32("llama.embedding_length", 576);
-    b.u32("llama.attention.head_count", 9).u32("llama.attention.head_count_kv", 3).u32("llama.rope.dimension_count", 64);
+    b.u32("llama.attention.head_count", 9)
+        .u32("llama.attention.head_count_kv", 3)
+        .u32("llama.rope.dimension_count", 64);
     b.texts("tokenizer.ggml.tokens", {"a", "b", "c"}).text("tokenizer.chat_template", "{{ messages }}");
     b.tensor("token_embd.weight", {576, 3}, 3, 576 * 3 / 32 * 20);
     return b;

@@ -91,10 +91,10 @@ WindowPattern window_pattern(std::string_view architecture, std::int64_t layers)
         std::string_view architecture;
         WindowPattern pattern;
     } table[] = {
-        {"gemma2", {2, false, 4096}},   {"gemma3", {6, false, 0}},       {"gemma3n", {5, false, 0}},
-        {"gemma-embedding", {6, false, 0}}, {"gpt-oss", {2, false, 0}},  {"cohere2", {4, false, 0}},
-        {"llama4", {4, false, 8192}},   {"olmo2", {4, false, 0}},        {"smallthinker", {4, true, 4096}},
-        {"modern-bert", {3, true, 0}},  {"exaone-moe", {4, false, 0}},   {"plamo3", {8, false, 0}},
+        {"gemma2", {2, false, 4096}},       {"gemma3", {6, false, 0}},     {"gemma3n", {5, false, 0}},
+        {"gemma-embedding", {6, false, 0}}, {"gpt-oss", {2, false, 0}},    {"cohere2", {4, false, 0}},
+        {"llama4", {4, false, 8192}},       {"olmo2", {4, false, 0}},      {"smallthinker", {4, true, 4096}},
+        {"modern-bert", {3, true, 0}},      {"exaone-moe", {4, false, 0}}, {"plamo3", {8, false, 0}},
     };
     for (const auto& row : table) {
         if (row.architecture == architecture) return row.pattern;
@@ -104,10 +104,12 @@ WindowPattern window_pattern(std::string_view architecture, std::int64_t layers)
 }
 
 bool uses_rope(std::string_view architecture) {
-    static constexpr std::string_view without[] = {
-        "clip", "gpt2", "gptj", "mpt", "refact", "bloom", "starcoder", "mamba", "mamba2", "jamba", "bert", "jina-bert-v2", "t5",
-        "t5encoder", "jais", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7", "wavtokenizer-dec", "nemotron_h", "nemotron_h_moe",
-        "kimi-linear", "kimi-k3"};
+    static constexpr std::string_view without[] = {"clip",       "gpt2",           "gptj",        "mpt",
+                                                   "refact",     "bloom",          "starcoder",   "mamba",
+                                                   "mamba2",     "jamba",          "bert",        "jina-bert-v2",
+                                                   "t5",         "t5encoder",      "jais",        "rwkv6",
+                                                   "rwkv6qwen2", "rwkv7",          "arwkv7",      "wavtokenizer-dec",
+                                                   "nemotron_h", "nemotron_h_moe", "kimi-linear", "kimi-k3"};
     for (const auto name : without) {
         if (name == architecture) return false;
     }

@@ -7,9 +7,13 @@ namespace lc::templates {
 
 namespace {
 
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
 /// Whether the identifier `wanted` occurs in `code` (the inside of one Jinja tag), string literals left out.
 bool names_identifier(std::string_view code, std::string_view wanted) {
@@ -107,7 +111,7 @@ std::string_view tool_template_of(Family family) {
         case Family::glm: return "GLM-4.6.jinja";
         case Family::command_r: return "CohereForAI-c4ai-command-r-plus-tool_use.jinja";
         case Family::granite: return "ibm-granite-granite-4.0.jinja";
-        case Family::gemma:   // see builtin_tool_template
+        case Family::gemma:  // see builtin_tool_template
         case Family::llama2:
         case Family::phi:
         case Family::unknown: return {};
@@ -116,8 +120,8 @@ std::string_view tool_template_of(Family family) {
 }
 
 std::string_view builtin_tool_template(Family family) {
-    // Gemma 2 and 3 were trained without tool tokens. Their turns, with the tools described in the first user turn (they
-    // know no system role) and calls in the form that small models know best from ChatML and Hermes.
+    // Gemma 2 and 3 were trained without tool tokens. Their turns, with the tools described in the first user turn
+    // (they know no system role) and calls in the form that small models know best from ChatML and Hermes.
     static constexpr std::string_view gemma = R"jinja({{- bos_token -}}
 {%- set ns = namespace(system='', open='') -%}
 {%- if messages and messages[0].role == 'system' -%}
@@ -173,8 +177,9 @@ std::string_view fallback_template() {
 }
 
 std::string compose(std::string_view own, std::string_view with_tools) {
-    // Jinja drops a newline after a block tag, blanks before one, and one newline at the very end. The empty expressions
-    // keep the first two off both texts; the third has to be done here, as neither text is at the end any more.
+    // Jinja drops a newline after a block tag, blanks before one, and one newline at the very end. The empty
+    // expressions keep the first two off both texts; the third has to be done here, as neither text is at the end any
+    // more.
     const auto without_last_newline = [](std::string_view text) {
         if (text.ends_with("\r\n")) return text.substr(0, text.size() - 2);
         return text.ends_with('\n') ? text.substr(0, text.size() - 1) : text;

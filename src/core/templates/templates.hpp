@@ -10,7 +10,19 @@
 
 namespace lc::templates {
 
-enum class Family : std::uint8_t { chatml, llama3, llama2, mistral, gemma, phi, deepseek, glm, command_r, granite, unknown };
+enum class Family : std::uint8_t {
+    chatml,
+    llama3,
+    llama2,
+    mistral,
+    gemma,
+    phi,
+    deepseek,
+    glm,
+    command_r,
+    granite,
+    unknown
+};
 [[nodiscard]] std::string_view name_of(Family family);
 
 /// By the markers that the template writes (<|im_start|>, <|start_header_id|>, [INST], <start_of_turn>, ...).
@@ -19,8 +31,8 @@ enum class Family : std::uint8_t { chatml, llama3, llama2, mistral, gemma, phi, 
 /// Whether the template's text renders `tools` at all. Conservative: only what surely ignores them is false.
 [[nodiscard]] bool renders_tools(std::string_view chat_template);
 
-/// File name (below the installed templates folder; they come with llama.cpp) of a tool-capable template of that family;
-/// empty when there is none.
+/// File name (below the installed templates folder; they come with llama.cpp) of a tool-capable template of that
+/// family; empty when there is none.
 [[nodiscard]] std::string_view tool_template_of(Family family);
 
 /// A template text of our own for a family for which llama.cpp ships none with tools; empty: there is none.

@@ -44,11 +44,15 @@ Exit reap(pid_t pid) {
 
 }  // namespace
 
-/// Shared with the pending operations: they end when the Child is destroyed, and may outlive it by one turn of the loop.
+/// Shared with the pending operations: they end when the Child is destroyed, and may outlive it by one turn of the
+/// loop.
 struct State : std::enable_shared_from_this<State> {
     State(const asio::any_io_executor& executor, Started started, const Spec& spec, std::function<void(Exit)> callback)
-        : pid(started.pid), ring(spec.ring_bytes), pidfd(executor, started.pidfd.release()),
-          pipe(executor, started.output.release()), on_exit(std::move(callback)) {}
+        : pid(started.pid),
+          ring(spec.ring_bytes),
+          pidfd(executor, started.pidfd.release()),
+          pipe(executor, started.output.release()),
+          on_exit(std::move(callback)) {}
 
     pid_t pid;
     Ring ring;
@@ -78,16 +82,18 @@ struct State : std::enable_shared_from_this<State> {
 
     // Waits and then reads by itself: nothing is ever in flight in `buffer` when the child's end is noticed.
     void read() {
-        pipe.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](boost::system::error_code ec) {
-            if (!ec && !self->reaped && self->drain(4)) self->read();
-        });
+        pipe.async_wait(asio::posix::descriptor_base::wait_read,
+                        [self = shared_from_this()](boost::system::error_code ec) {
+                            if (!ec && !self->reaped && self->drain(4)) self->read();
+                        });
     }
 
     void watch() {
-        pidfd.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](boost::system::error_code ec) {
-            if (ec || self->reaped) return;
-            self->ended();
-        });
+        pidfd.async_wait(asio::posix::descriptor_base::wait_read,
+                         [self = shared_from_this()](boost::system::error_code ec) {
+                             if (ec || self->reaped) return;
+                             self->ended();
+                         });
     }
 
     void ended() {
@@ -143,9 +149,15 @@ Result<ChildPtr> spawn(asio::any_io_executor executor, Spec spec, std::function<
     return ChildPtr(new Child(std::move(state)));
 }
 
-pid_t pid(const Child& child) { return child.state->pid; }
-bool running(const Child& child) { return !child.state->reaped; }
-std::string output(const Child& child) { return child.state->ring.text(); }
+pid_t pid(const Child& child) {
+    return child.state->pid;
+}
+bool running(const Child& child) {
+    return !child.state->reaped;
+}
+std::string output(const Child& child) {
+    return child.state->ring.text();
+}
 
 void terminate(Child& child) {
     if (running(child)) ::kill(child.state->pid, SIGTERM);
@@ -165,9 +177,11 @@ Result<Finished> run(const Spec& spec, std::chrono::milliseconds timeout, std::s
     std::array<char, 4096> buffer{};
     bool open = true, ended = false;
     while (!ended) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
         if (left <= 0) break;
-        std::array<pollfd, 2> fds = {{{started->pidfd.get(), POLLIN, 0}, {open ? started->output.get() : -1, POLLIN, 0}}};
+        std::array<pollfd, 2> fds = {
+            {{started->pidfd.get(), POLLIN, 0}, {open ? started->output.get() : -1, POLLIN, 0}}};
         if (::poll(fds.data(), fds.size(), static_cast<int>(left)) < 0 && errno != EINTR) break;
         ended = fds[0].revents != 0;
         while (open) {
@@ -180,7 +194,9 @@ Result<Finished> run(const Spec& spec, std::chrono::milliseconds timeout, std::s
     }
     ::kill(-started->pid, SIGKILL);
     out.exit = reap(started->pid);
-    if (!ended) return fail(Errc::upstream_timeout, spec.program + " took longer than " + std::to_string(timeout.count()) + " ms");
+    if (!ended)
+        return fail(Errc::upstream_timeout,
+                    spec.program + " took longer than " + std::to_string(timeout.count()) + " ms");
     return out;
 }
 

@@ -19,10 +19,10 @@ namespace lc::process {
 namespace asio = boost::asio;
 
 struct Spec {
-    std::string program;            ///< path; no search in PATH
-    std::vector<std::string> args;  ///< without the program's own name
+    std::string program;                                  ///< path; no search in PATH
+    std::vector<std::string> args;                        ///< without the program's own name
     std::function<bool(std::string_view name)> keep_env;  ///< which variables the child inherits; empty: all
-    std::string log_file;           ///< output is appended there too (mode 0600); empty: nowhere
+    std::string log_file;                                 ///< output is appended there too (mode 0600); empty: nowhere
     std::size_t log_max_bytes = 4 << 20;  ///< then it is rotated to `<log_file>.1`, which replaces the one before
     std::size_t ring_bytes = 64 << 10;    ///< the newest output that is kept in memory
 };
@@ -32,17 +32,18 @@ struct Exit {
     int signal = 0;  ///< else the signal that ended it
 };
 
-/// A running child in a process group of its own. Stdin is /dev/null, stdout and stderr go to the ring and the log. It is
-/// killed when this process ends, however it ends (kill -9 too), and when the Child is destroyed.
+/// A running child in a process group of its own. Stdin is /dev/null, stdout and stderr go to the ring and the log. It
+/// is killed when this process ends, however it ends (kill -9 too), and when the Child is destroyed.
 class Child;
 struct ChildDeleter {
     void operator()(Child* child) const;
 };
 using ChildPtr = std::unique_ptr<Child, ChildDeleter>;
 
-/// Starts a program. `on_exit` is called once on the executor, after the last output was read; never after the Child was
-/// destroyed, never from inside spawn. Must be called on a thread that lives as long as the child should (the kernel ties
-/// the child to the thread): the network thread. Errors: not_found (no such program), internal (the text says why).
+/// Starts a program. `on_exit` is called once on the executor, after the last output was read; never after the Child
+/// was destroyed, never from inside spawn. Must be called on a thread that lives as long as the child should (the
+/// kernel ties the child to the thread): the network thread. Errors: not_found (no such program), internal (the text
+/// says why).
 [[nodiscard]] Result<ChildPtr> spawn(asio::any_io_executor executor, Spec spec, std::function<void(Exit)> on_exit);
 
 [[nodiscard]] pid_t pid(const Child& child);
@@ -62,6 +63,7 @@ struct Finished {
     Exit exit;
     std::string output;
 };
-[[nodiscard]] Result<Finished> run(const Spec& spec, std::chrono::milliseconds timeout, std::size_t max_bytes = 64 << 10);
+[[nodiscard]] Result<Finished> run(const Spec& spec, std::chrono::milliseconds timeout,
+                                   std::size_t max_bytes = 64 << 10);
 
 }  // namespace lc::process

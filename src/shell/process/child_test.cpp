@@ -29,7 +29,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-std::string self() { return sys::executable_path().value(); }
+std::string self() {
+    return sys::executable_path().value();
+}
 
 Spec child(std::vector<std::string> args) {
     Spec spec;
@@ -80,7 +82,8 @@ int be_child(const std::vector<std::string>& args) {
         return 0;
     }
     if (mode == "environment") {
-        std::printf("A=%s B=%s\n", std::getenv("LC_TEST_A") != nullptr ? "yes" : "no", std::getenv("LC_TEST_B") != nullptr ? "yes" : "no");
+        std::printf("A=%s B=%s\n", std::getenv("LC_TEST_A") != nullptr ? "yes" : "no",
+                    std::getenv("LC_TEST_B") != nullptr ? "yes" : "no");
         return 0;
     }
     if (mode == "flood") {
@@ -250,7 +253,8 @@ TEST(Child, TerminateThenKill) {
 
 TEST(Child, DestroyingKillsAndReaps) {
     boost::asio::io_context context;
-    auto started = spawn(context.get_executor(), child({"stubborn"}), [](Exit) { ADD_FAILURE() << "called after destruction"; });
+    auto started =
+        spawn(context.get_executor(), child({"stubborn"}), [](Exit) { ADD_FAILURE() << "called after destruction"; });
     ASSERT_TRUE(started);
     const int p = pid(**started);
     started->reset();

@@ -12,7 +12,8 @@ Result<LogFile> LogFile::open(std::string path, std::size_t max_bytes) {
     auto fd = sys::open_cloexec(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (!fd) return tl::unexpected(fd.error());
     struct stat info {};
-    if (::fstat(fd->get(), &info) != 0 || !S_ISREG(info.st_mode)) return fail(Errc::internal, path + " is not a regular file");
+    if (::fstat(fd->get(), &info) != 0 || !S_ISREG(info.st_mode))
+        return fail(Errc::internal, path + " is not a regular file");
     LogFile out;
     out.path_ = std::move(path);
     out.max_bytes_ = max_bytes;

@@ -72,7 +72,8 @@ void reap(pid_t pid) {
 
 }  // namespace
 
-Result<Started> start(const std::string& program, const std::vector<std::string>& args, const std::vector<std::string>& env) {
+Result<Started> start(const std::string& program, const std::vector<std::string>& args,
+                      const std::vector<std::string>& env) {
     auto null = sys::open_cloexec("/dev/null", O_RDONLY);
     if (!null) return tl::unexpected(null.error());
     auto output = sys::pipe_cloexec();
@@ -88,8 +89,8 @@ Result<Started> start(const std::string& program, const std::vector<std::string>
     command.insert(command.end(), args.begin(), args.end());
     const auto argv = pointers(command);
     const auto envp = pointers(env);
-    const Prepared prepared{program.c_str(),     argv.data(), envp.data(), null->get(), output->write.get(),
-                            report->write.get(), ::getpid()};
+    const Prepared prepared{program.c_str(),     argv.data(),         envp.data(), null->get(),
+                            output->write.get(), report->write.get(), ::getpid()};
 
     // No signal handler of ours may run in the child before exec.
     sigset_t all, old;
@@ -113,7 +114,8 @@ Result<Started> start(const std::string& program, const std::vector<std::string>
     } while (n < 0 && errno == EINTR);
     if (n == sizeof error) {
         reap(pid);
-        return fail(error == ENOENT ? Errc::not_found : Errc::internal, "cannot start " + program + ": " + sys::errno_text(error));
+        return fail(error == ENOENT ? Errc::not_found : Errc::internal,
+                    "cannot start " + program + ": " + sys::errno_text(error));
     }
     // Not reaped yet, so the pid is still this child's.
     // By number: glibc 2.36 declares pidfd_open without C linkage.
@@ -122,7 +124,8 @@ Result<Started> start(const std::string& program, const std::vector<std::string>
         const int open_error = errno;
         ::kill(pid, SIGKILL);
         reap(pid);
-        return fail(Errc::internal, "cannot watch " + program + ": pidfd_open: " + sys::errno_text(open_error) + " (Linux 5.3 has it)");
+        return fail(Errc::internal,
+                    "cannot watch " + program + ": pidfd_open: " + sys::errno_text(open_error) + " (Linux 5.3 has it)");
     }
     if (::fcntl(output->read.get(), F_SETFL, O_NONBLOCK) != 0) {
         const int flag_error = errno;

@@ -11,7 +11,9 @@
 
 namespace lc::sys {
 
-std::string errno_text(int error) { return std::generic_category().message(error); }
+std::string errno_text(int error) {
+    return std::generic_category().message(error);
+}
 
 void UniqueFd::reset(int fd) {
     // After close(2) the number is free even when it reports EINTR (Linux): never repeated.
@@ -26,7 +28,8 @@ Result<UniqueFd> open_cloexec(const std::string& path, int flags, unsigned mode)
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         const int error = errno;
-        return fail(error == ENOENT ? Errc::not_found : Errc::internal, "cannot open " + path + ": " + errno_text(error));
+        return fail(error == ENOENT ? Errc::not_found : Errc::internal,
+                    "cannot open " + path + ": " + errno_text(error));
     }
     return UniqueFd(fd);
 }

@@ -30,7 +30,8 @@ class UniqueFd {
     int fd_ = -1;
 };
 
-/// open(2) with O_CLOEXEC, repeated after EINTR. Errors: not_found (no such file), internal; the text names path and reason.
+/// open(2) with O_CLOEXEC, repeated after EINTR. Errors: not_found (no such file), internal; the text names path and
+/// reason.
 [[nodiscard]] Result<UniqueFd> open_cloexec(const std::string& path, int flags, unsigned mode = 0600);
 
 struct Pipe {
@@ -41,7 +42,8 @@ struct Pipe {
 /// Writes all bytes to a file or pipe (EINTR and short writes handled).
 [[nodiscard]] Result<void> write_all(int fd, std::string_view bytes);
 
-/// Up to `max_bytes` from the start of a regular file; bad_request for folders and the like, not_found when it is missing.
+/// Up to `max_bytes` from the start of a regular file; bad_request for folders and the like, not_found when it is
+/// missing.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 
 /// Writes to a temporary name in the same folder, then renames: readers see the old or the new content, never a part.

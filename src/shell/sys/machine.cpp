@@ -29,7 +29,9 @@ std::optional<std::int64_t> number(std::string_view text) {
     return value;
 }
 
-std::string slurp(const std::string& path) { return read_file(path, max_proc_bytes).value_or(std::string()); }
+std::string slurp(const std::string& path) {
+    return read_file(path, max_proc_bytes).value_or(std::string());
+}
 
 /// The number after `key` at the start of a line.
 std::optional<std::int64_t> field(std::string_view text, std::string_view key) {

@@ -12,8 +12,8 @@ namespace lc::sys {
 /// `root` stands before /proc and /sys: for tests.
 [[nodiscard]] int cores(const std::string& root = {});
 
-/// Bytes that can be taken without swapping: MemAvailable, and what every enclosing cgroup's limit leaves (its page cache
-/// counts as free). internal when /proc/meminfo cannot be read.
+/// Bytes that can be taken without swapping: MemAvailable, and what every enclosing cgroup's limit leaves (its page
+/// cache counts as free). internal when /proc/meminfo cannot be read.
 [[nodiscard]] Result<std::int64_t> memory_available(const std::string& root = {});
 
 /// Resident memory of a process; 0 when it is gone.

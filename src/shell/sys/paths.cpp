@@ -111,7 +111,8 @@ Result<Paths> prepare(Paths paths) {
     auto runtime = Result<void>{};
     std::error_code ec;
     // The login's runtime folder is made by the system: one that is missing is not made by us.
-    if (paths.runtime_dir != paths.runtime_fallback && !fs::is_directory(fs::path(paths.runtime_dir).parent_path(), ec)) {
+    if (paths.runtime_dir != paths.runtime_fallback &&
+        !fs::is_directory(fs::path(paths.runtime_dir).parent_path(), ec)) {
         runtime = fail(Errc::internal, "XDG_RUNTIME_DIR does not exist");
     } else {
         runtime = ensure_private_dir(paths.runtime_dir, Symlink::refuse);

@@ -21,8 +21,8 @@ struct PathOptions {
 
 struct Paths {
     std::string state_dir, cache_dir, runtime_dir, config_file;
-    bool config_given = false;      ///< named by option or environment: then it must exist
-    std::string runtime_fallback;   ///< used when runtime_dir cannot be; equal to it when there is no other
+    bool config_given = false;     ///< named by option or environment: then it must exist
+    std::string runtime_fallback;  ///< used when runtime_dir cannot be; equal to it when there is no other
 };
 
 /// Pure but for what `env` does. Errors: bad_request when no home directory is known and one is needed.
@@ -30,12 +30,12 @@ struct Paths {
 
 enum class Symlink : bool { refuse, follow };
 
-/// Makes `path` (and its parents) a folder of ours with mode 0700, or says why it is not: another owner, a symlink, not a
-/// folder. A folder of ours that others can enter is closed to them.
+/// Makes `path` (and its parents) a folder of ours with mode 0700, or says why it is not: another owner, a symlink, not
+/// a folder. A folder of ours that others can enter is closed to them.
 [[nodiscard]] Result<void> ensure_private_dir(const std::string& path, Symlink symlink);
 
-/// Makes state (symlink allowed: people move it to another disk) and runtime dir; replaces `runtime_dir` by its fallback when
-/// XDG_RUNTIME_DIR is another user's or gone.
+/// Makes state (symlink allowed: people move it to another disk) and runtime dir; replaces `runtime_dir` by its
+/// fallback when XDG_RUNTIME_DIR is another user's or gone.
 [[nodiscard]] Result<Paths> prepare(Paths paths);
 
 /// Absolute path of the running program.

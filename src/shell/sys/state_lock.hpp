@@ -13,8 +13,8 @@ struct StateLock {
     UniqueFd fd;
 };
 
-/// Locks `<state_dir>/lock` and writes our pid there. Errors: overloaded when another process holds it (the text names its
-/// pid), internal.
+/// Locks `<state_dir>/lock` and writes our pid there. Errors: overloaded when another process holds it (the text names
+/// its pid), internal.
 [[nodiscard]] Result<StateLock> lock_state_dir(const std::string& state_dir);
 
 }  // namespace lc::sys

@@ -53,16 +53,53 @@ TEST(Paths, Table) {
         std::string state, cache, runtime, config;
         bool given;
     } cases[] = {
-        {"home only", {{"HOME", "/h"}}, {}, "/h/.local/state/localcode", "/h/.cache/localcode", "/tmp/localcode-7",
-         "/h/.config/localcode/config.toml", false},
-        {"xdg", {{"HOME", "/h"}, {"XDG_STATE_HOME", "/s"}, {"XDG_CACHE_HOME", "/c"}, {"XDG_CONFIG_HOME", "/o"},
-                 {"XDG_RUNTIME_DIR", "/r"}}, {}, "/s/localcode", "/c/localcode", "/r/localcode", "/o/localcode/config.toml", false},
-        {"relative xdg is ignored", {{"HOME", "/h"}, {"XDG_STATE_HOME", "s"}, {"XDG_RUNTIME_DIR", "r"}}, {},
-         "/h/.local/state/localcode", "/h/.cache/localcode", "/tmp/localcode-7", "/h/.config/localcode/config.toml", false},
-        {"own variables", {{"HOME", "/h"}, {"LOCALCODE_STATE_DIR", "/a"}, {"LOCALCODE_CACHE_DIR", "/b"}, {"LOCALCODE_CONFIG", "/c.toml"}},
-         {}, "/a", "/b", "/tmp/localcode-7", "/c.toml", true},
-        {"options win", {{"HOME", "/h"}, {"LOCALCODE_STATE_DIR", "/a"}, {"LOCALCODE_CONFIG", "/c.toml"}}, {"/x", "/y.toml"},
-         "/x", "/h/.cache/localcode", "/tmp/localcode-7", "/y.toml", true},
+        {"home only",
+         {{"HOME", "/h"}},
+         {},
+         "/h/.local/state/localcode",
+         "/h/.cache/localcode",
+         "/tmp/localcode-7",
+         "/h/.config/localcode/config.toml",
+         false},
+        {"xdg",
+         {{"HOME", "/h"},
+          {"XDG_STATE_HOME", "/s"},
+          {"XDG_CACHE_HOME", "/c"},
+          {"XDG_CONFIG_HOME", "/o"},
+          {"XDG_RUNTIME_DIR", "/r"}},
+         {},
+         "/s/localcode",
+         "/c/localcode",
+         "/r/localcode",
+         "/o/localcode/config.toml",
+         false},
+        {"relative xdg is ignored",
+         {{"HOME", "/h"}, {"XDG_STATE_HOME", "s"}, {"XDG_RUNTIME_DIR", "r"}},
+         {},
+         "/h/.local/state/localcode",
+         "/h/.cache/localcode",
+         "/tmp/localcode-7",
+         "/h/.config/localcode/config.toml",
+         false},
+        {"own variables",
+         {{"HOME", "/h"},
+          {"LOCALCODE_STATE_DIR", "/a"},
+          {"LOCALCODE_CACHE_DIR", "/b"},
+          {"LOCALCODE_CONFIG", "/c.toml"}},
+         {},
+         "/a",
+         "/b",
+         "/tmp/localcode-7",
+         "/c.toml",
+         true},
+        {"options win",
+         {{"HOME", "/h"}, {"LOCALCODE_STATE_DIR", "/a"}, {"LOCALCODE_CONFIG", "/c.toml"}},
+         {"/x", "/y.toml"},
+         "/x",
+         "/h/.cache/localcode",
+         "/tmp/localcode-7",
+         "/y.toml",
+         true},
         {"a service without home", {}, {"/x", ""}, "/x", "/x/cache", "/tmp/localcode-7", "", false},
     };
     for (const auto& c : cases) {
@@ -130,7 +167,8 @@ TEST(StateLock, SecondIsToldThePid) {
         const auto second = lock_state_dir(dir.path.string());
         ASSERT_FALSE(second);
         EXPECT_EQ(second.error().code, Errc::overloaded);
-        EXPECT_NE(second.error().detail.find("pid " + std::to_string(::getpid())), std::string::npos) << second.error().detail;
+        EXPECT_NE(second.error().detail.find("pid " + std::to_string(::getpid())), std::string::npos)
+            << second.error().detail;
     }
     EXPECT_TRUE(lock_state_dir(dir.path.string()));
 }
@@ -163,23 +201,45 @@ TEST(Machine, MemoryTable) {
     } cases[] = {
         {"no cgroup", {{"proc/meminfo", "MemTotal: 9 kB\nMemAvailable:    2000 kB\n"}}, 2000 * 1024},
         {"v2 limit of the own group",
-         {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "0::/a/b\n"},
-          {"sys/fs/cgroup/a/b/memory.max", "1000000\n"}, {"sys/fs/cgroup/a/b/memory.current", "400000\n"},
-          {"sys/fs/cgroup/a/b/memory.stat", "anon 1\ninactive_file 100000\n"}}, 700000},
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "0::/a/b\n"},
+          {"sys/fs/cgroup/a/b/memory.max", "1000000\n"},
+          {"sys/fs/cgroup/a/b/memory.current", "400000\n"},
+          {"sys/fs/cgroup/a/b/memory.stat", "anon 1\ninactive_file 100000\n"}},
+         700000},
         {"v2 limit of an enclosing group",
-         {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "0::/a/b\n"},
-          {"sys/fs/cgroup/a/b/memory.max", "max\n"}, {"sys/fs/cgroup/a/b/memory.current", "1\n"},
-          {"sys/fs/cgroup/a/memory.max", "500000\n"}, {"sys/fs/cgroup/a/memory.current", "100000\n"}}, 400000},
-        {"v2 in a container", {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "0::/\n"},
-          {"sys/fs/cgroup/memory.max", "900000\n"}, {"sys/fs/cgroup/memory.current", "0\n"}}, 900000},
-        {"v1", {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "4:memory:/x\n2:cpu,cpuacct:/\n"},
-          {"sys/fs/cgroup/memory/x/memory.limit_in_bytes", "800000\n"}, {"sys/fs/cgroup/memory/x/memory.usage_in_bytes", "300000\n"},
-          {"sys/fs/cgroup/memory/x/memory.stat", "inactive_file 7\ntotal_inactive_file 50000\n"}}, 550000},
-        {"v1 without limit", {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "4:memory:/x\n"},
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "0::/a/b\n"},
+          {"sys/fs/cgroup/a/b/memory.max", "max\n"},
+          {"sys/fs/cgroup/a/b/memory.current", "1\n"},
+          {"sys/fs/cgroup/a/memory.max", "500000\n"},
+          {"sys/fs/cgroup/a/memory.current", "100000\n"}},
+         400000},
+        {"v2 in a container",
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "0::/\n"},
+          {"sys/fs/cgroup/memory.max", "900000\n"},
+          {"sys/fs/cgroup/memory.current", "0\n"}},
+         900000},
+        {"v1",
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "4:memory:/x\n2:cpu,cpuacct:/\n"},
+          {"sys/fs/cgroup/memory/x/memory.limit_in_bytes", "800000\n"},
+          {"sys/fs/cgroup/memory/x/memory.usage_in_bytes", "300000\n"},
+          {"sys/fs/cgroup/memory/x/memory.stat", "inactive_file 7\ntotal_inactive_file 50000\n"}},
+         550000},
+        {"v1 without limit",
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "4:memory:/x\n"},
           {"sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n"},
-          {"sys/fs/cgroup/memory/x/memory.usage_in_bytes", "300000\n"}}, 2000 * 1024},
-        {"over the limit", {{"proc/meminfo", "MemAvailable: 2000 kB\n"}, {"proc/self/cgroup", "0::/\n"},
-          {"sys/fs/cgroup/memory.max", "10\n"}, {"sys/fs/cgroup/memory.current", "20\n"}}, 0},
+          {"sys/fs/cgroup/memory/x/memory.usage_in_bytes", "300000\n"}},
+         2000 * 1024},
+        {"over the limit",
+         {{"proc/meminfo", "MemAvailable: 2000 kB\n"},
+          {"proc/self/cgroup", "0::/\n"},
+          {"sys/fs/cgroup/memory.max", "10\n"},
+          {"sys/fs/cgroup/memory.current", "20\n"}},
+         0},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -207,10 +267,16 @@ TEST(Machine, CoresTable) {
         {"v2 quota below one", {{"proc/self/cgroup", "0::/a\n"}, {"sys/fs/cgroup/a/cpu.max", "50000 100000\n"}}, 1},
         {"v2 one and a half", {{"proc/self/cgroup", "0::/a\n"}, {"sys/fs/cgroup/a/cpu.max", "150000 100000\n"}}, 1},
         {"v2 none", {{"proc/self/cgroup", "0::/a\n"}, {"sys/fs/cgroup/a/cpu.max", "max 100000\n"}}, all},
-        {"v1 one", {{"proc/self/cgroup", "3:cpu,cpuacct:/\n"}, {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "100000\n"},
-                    {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"}}, 1},
-        {"v1 none", {{"proc/self/cgroup", "3:cpu,cpuacct:/\n"}, {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"},
-                     {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}}, all},
+        {"v1 one",
+         {{"proc/self/cgroup", "3:cpu,cpuacct:/\n"},
+          {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "100000\n"},
+          {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"}},
+         1},
+        {"v1 none",
+         {{"proc/self/cgroup", "3:cpu,cpuacct:/\n"},
+          {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"},
+          {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}},
+         all},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -272,7 +338,8 @@ TEST(Program, FoundInPathOnly) {
     put(dir.path / "bin/tool", "#!/bin/sh\n");
     put(dir.path / "bin/data", "x");
     fs::permissions(dir.path / "bin/tool", fs::perms::owner_all);
-    const auto env = env_of({{"PATH", ":relative:" + (dir.path / "none").string() + ":" + (dir.path / "bin").string()}});
+    const auto env =
+        env_of({{"PATH", ":relative:" + (dir.path / "none").string() + ":" + (dir.path / "bin").string()}});
     EXPECT_EQ(find_program(env, "tool"), (dir.path / "bin/tool").string());
     EXPECT_EQ(find_program(env, "data"), "");
     EXPECT_EQ(find_program(env, "absent"), "");

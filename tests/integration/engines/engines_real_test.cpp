@@ -55,7 +55,9 @@ struct Bench {
         options.runtime_dir = dir.string();
         options.engine_program = program;
         options.models = std::move(models);
-        options.log = [this](Level, std::string_view model, std::string_view text) { log += std::string(model) + ": " + std::string(text) + "\n"; };
+        options.log = [this](Level, std::string_view model, std::string_view text) {
+            log += std::string(model) + ": " + std::string(text) + "\n";
+        };
         engines = make_engines(context.get_executor(), *pool, std::move(options));
     }
     ~Bench() {
@@ -127,13 +129,15 @@ bool alive(int pid) {
     return paren != std::string::npos && text.size() > paren + 2 && text[paren + 2] != 'Z' && text[paren + 2] != 'X';
 }
 
-const json::value tools = json::parse(R"([{"type":"function","function":{"name":"read_the_file","description":"Reads a file",
+const json::value tools =
+    json::parse(R"([{"type":"function","function":{"name":"read_the_file","description":"Reads a file",
     "parameters":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}}])");
 
 const std::vector<json::value> conversations = {
     json::parse(R"([{"role":"user","content":"hi"}])"),
     json::parse(R"([{"role":"system","content":"Be short.\n"},{"role":"user","content":"  hi\n\n"}])"),
-    json::parse(R"([{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}])"),
+    json::parse(
+        R"([{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}])"),
 };
 
 std::string prompt(Bench& b, const Ready& ready, const json::value& messages, bool with_tools) {
@@ -156,7 +160,9 @@ class RealEngine : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Programs, RealEngine, ::testing::Values("LOCALCODE_LLAMA_SERVER", "LOCALCODE_ENGINE"),
-                         [](const auto& param) { return std::strcmp(param.param, "LOCALCODE_ENGINE") == 0 ? "Ours" : "Stock"; });
+                         [](const auto& param) {
+                             return std::strcmp(param.param, "LOCALCODE_ENGINE") == 0 ? "Ours" : "Stock";
+                         });
 
 TEST_P(RealEngine, SmolLM2IsReadyWithStretchedContextAndTools) {
     Bench b({model("smol", smollm)}, program);
@@ -171,7 +177,8 @@ TEST_P(RealEngine, SmolLM2IsReadyWithStretchedContextAndTools) {
     EXPECT_TRUE(ready->tools_ok) << ready->tools_error;
     EXPECT_EQ(ready->ours, ours());
     EXPECT_EQ(ready->meta->features.empty(), !ours());
-    EXPECT_NE(ready->info->template_note.find("Qwen-Qwen2.5-7B-Instruct.jinja"), std::string::npos) << ready->info->template_note;
+    EXPECT_NE(ready->info->template_note.find("Qwen-Qwen2.5-7B-Instruct.jinja"), std::string::npos)
+        << ready->info->template_note;
     EXPECT_NE(b.log.find("YaRN, factor 2"), std::string::npos) << b.log;
     EXPECT_TRUE(fs::exists(b.dir / "state/engines/smol.jinja"));
     EXPECT_GT(fs::file_size(b.dir / "state/engines/smol.log"), 100U);
@@ -205,7 +212,8 @@ TEST_P(RealEngine, ComposedTemplateRendersAsBothDid) {
         EXPECT_EQ(prompt(b, *c, messages, false), prompt(b, *o, messages, false));
         EXPECT_EQ(prompt(b, *c, messages, true), prompt(b, *t, messages, true));
         EXPECT_NE(prompt(b, *c, messages, true).find("read_the_file"), std::string::npos);
-        EXPECT_EQ(prompt(b, *o, messages, true).find("read_the_file"), std::string::npos) << "dropped silently: why we compose";
+        EXPECT_EQ(prompt(b, *o, messages, true).find("read_the_file"), std::string::npos)
+            << "dropped silently: why we compose";
     }
 }
 
@@ -247,7 +255,11 @@ TEST_P(RealEngine, BuiltinGemmaTemplateTakesToolsAndHistory) {
         {"role":"tool","tool_call_id":"1","content":"AAA"},{"role":"user","content":"and now?"}])");
     const std::string text = prompt(again, *ready, messages, true);
     EXPECT_NE(text.find("<start_of_turn>user\nBe short."), std::string::npos) << text;
-    EXPECT_NE(text.find("<tool_call>\n{\"name\": \"read_the_file\", \"arguments\": {\"path\": \"a\"}}\n</tool_call><end_of_turn>"), std::string::npos) << text;
+    EXPECT_NE(
+        text.find(
+            "<tool_call>\n{\"name\": \"read_the_file\", \"arguments\": {\"path\": \"a\"}}\n</tool_call><end_of_turn>"),
+        std::string::npos)
+        << text;
     EXPECT_NE(text.find("<tool_response>\nAAA\n</tool_response>"), std::string::npos) << text;
     EXPECT_TRUE(text.ends_with("and now?<end_of_turn>\n<start_of_turn>model\n")) << text;
 }
@@ -289,7 +301,9 @@ TEST_P(RealEngine, FailuresNameTheirCause) {
         return (dir / name).string();
     };
     auto nonsense = gguf::testing::Builder();
-    nonsense.text("general.architecture", "nonsense").u32("nonsense.context_length", 512).u32("nonsense.block_count", 1);
+    nonsense.text("general.architecture", "nonsense")
+        .u32("nonsense.context_length", 512)
+        .u32("nonsense.block_count", 1);
     const auto whole = sys::read_file(smollm, 4 << 20);
     ASSERT_TRUE(whole);
     const auto args = [&](std::vector<std::string> more) {
@@ -318,7 +332,8 @@ TEST_P(RealEngine, FailuresNameTheirCause) {
         {"truncated header", model("m", put("cut.gguf", whole->substr(0, 1'000'000))), "truncated", false},
         {"truncated data", model("m", put("data.gguf", *whole)), "truncated", false},
         {"unknown architecture", model("m", put("arch.gguf", nonsense.bytes())), "'nonsense'", true},
-        {"a model without its tensors", model("m", put("small.gguf", gguf::testing::small_llama().bytes())), "could not be loaded", true},
+        {"a model without its tensors", model("m", put("small.gguf", gguf::testing::small_llama().bytes())),
+         "could not be loaded", true},
         {"configured context beyond the memory", huge, "lower its context or slots", false},
         {"memory runs out in the engine", limited, "too little memory", true},
         {"unknown argument", args({"--no-such-argument"}), "--no-such-argument", true},
@@ -342,7 +357,8 @@ TEST_P(RealEngine, StoppedWhileLoadingAndWhileGenerating) {
     m.context = 1024;
     Bench b({m}, program);
     std::optional<Result<Ready>> waiting;
-    boost::asio::co_spawn(b.context, acquire(*b.engines, "smol"), [&](std::exception_ptr, Result<Ready> r) { waiting = std::move(r); });
+    boost::asio::co_spawn(b.context, acquire(*b.engines, "smol"),
+                          [&](std::exception_ptr, Result<Ready> r) { waiting = std::move(r); });
     ASSERT_TRUE(b.run_until([&] { return b.state().pid != 0; }));
     ASSERT_TRUE(b.finish(stop(*b.engines, "smol")));
     EXPECT_EQ(b.state().phase, engine::Phase::stopped);
