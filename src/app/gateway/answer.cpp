@@ -1,3 +1,7 @@
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "app/gateway/parts.hpp"
 #include "core/access/origin.hpp"
 
@@ -81,6 +85,17 @@ awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error) {
         co_return;
     }
     net::send_now(*turn.exchange, api::error_frames(turn.match.dialect, error));
+    // An overflow is a whole answer that clients act upon; anything else is a cut, and must look like one.
+    co_await (error.code == Errc::context_length_exceeded ? end_after_error(turn) : cut_after_error(turn));
+}
+
+awaitable<void> end_after_error(Turn& turn) { co_await net::finish(*turn.exchange); }
+
+awaitable<void> cut_after_error(Turn& turn) {
+    // Some clients (those on Bun) drop bytes that arrive together with an early end: the error event would be lost.
+    asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(500));
+    boost::system::error_code ec;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     co_await net::abort(*turn.exchange);
 }
 

@@ -194,7 +194,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
     if (!relayed.error().passed_on) co_return tl::unexpected(named(gateway, turn, relayed.error().error));
     turn.record.error_code = name_of(relayed.error().error.code);
     turn.record.error_detail = relayed.error().error.detail;
-    co_await net::abort(*turn.exchange);
+    co_await end_after_error(turn);
     co_return Result<void>{};
 }
 

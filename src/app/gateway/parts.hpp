@@ -23,6 +23,11 @@ awaitable<void> answer_error(Gateway& gateway, net::Exchange& exchange, api::Dia
                                           std::string_view content_type);
 /// Ends a turn with an error: a status when nothing was sent yet, else the dialect's error event and a cut.
 awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error);
+/// After an error event that tells the whole story: the body ends cleanly, without the dialect's last event.
+awaitable<void> end_after_error(Turn& turn);
+/// After the error event of an answer that was cut: the connection ends without a last chunk, so that no client takes what
+/// came for the whole answer.
+awaitable<void> cut_after_error(Turn& turn);
 
 // generate.cpp: requests that a model answers.
 awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);

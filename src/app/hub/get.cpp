@@ -121,11 +121,18 @@ awaitable<tl::expected<Answer, GetFault>> get(Run& run, Url url, net::Fields fie
     fields.push_back({"user-agent", run.env.user_agent});
     fields.push_back({"accept-encoding", "identity"});
     for (int followed = 0;; ++followed) {
-        net::Request request{.method = "GET", .target = url.target, .fields = fields};
+        net::Request request;
+        request.method = "GET";
+        request.target = url.target;
+        request.fields = fields;
         const bool with_token = !run.env.token.empty() && may_carry_token(url, run.endpoint);
         if (with_token) request.fields.push_back({"authorization", "Bearer " + run.env.token});
-        run.call = net::make_call(
-            run.pool, {.host = url.host, .port = url.port, .tls = url.tls, .ca_file = run.env.ca_file}, timeouts);
+        net::Target target;
+        target.host = url.host;
+        target.port = url.port;
+        target.tls = url.tls;
+        target.ca_file = run.env.ca_file;
+        run.call = net::make_call(run.pool, std::move(target), timeouts);
         auto head = co_await net::exchange(*run.call, std::move(request));
         if (!head) {
             run.call.reset();

@@ -52,10 +52,16 @@ std::string client_of(const RequestView& view, std::span<const HeaderField> head
     return "other";
 }
 
-bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
+/// Where the first of the words stands in `text`, any case; npos: none does.
+std::size_t first_of(std::string_view text, std::initializer_list<std::string_view> words) {
     const std::string lower = to_lower(text);
-    return std::any_of(words.begin(), words.end(),
-                       [&](std::string_view w) { return lower.find(w) != std::string::npos; });
+    std::size_t first = std::string::npos;
+    for (const std::string_view word : words) first = std::min(first, lower.find(word));
+    return first;
+}
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
+    return first_of(text, words) != std::string::npos;
 }
 
 }  // namespace
@@ -104,12 +110,15 @@ std::string_view kind_of(const RequestView& view, const Session& session) {
     if (view.tools.empty()) {
         const std::string_view system = system_text(view);
         const std::string_view last = view.messages.empty() ? std::string_view{} : view.messages.back().text_preview;
-        if (contains_any(system, {"summariz", "summaris", "compact"}) ||
+        // A prompt for titles may speak of summaries, and the other way round: what it is comes first.
+        const auto title = first_of(system, {"title"});
+        const auto compaction = first_of(system, {"summariz", "summaris", "compact"});
+        if (title < compaction && view.prompt_bytes < 32u << 10) return "title";
+        if (compaction != std::string::npos ||
             contains_any(last.substr(0, 300), {"summarize the conversation", "summary of the conversation",
                                                "create a detailed summary", "context checkpoint compaction"})) {
             return "compaction";
         }
-        if (contains_any(system, {"title"}) && view.prompt_bytes < 32u << 10) return "title";
     }
     if (!session.parent.empty()) return "subagent";
     return "main";
