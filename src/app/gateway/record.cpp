@@ -2,6 +2,7 @@
 #include "app/gateway/parts.hpp"
 #include "core/log/describe.hpp"
 #include "core/log/format.hpp"
+#include "core/log/redact.hpp"
 #include "shell/sys/os.hpp"
 
 namespace lc::gateway {
@@ -84,8 +85,9 @@ void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEven
 
 void end_record(Gateway& gateway, Turn& turn) {
     auto& r = turn.record;
-    log::conclude(turn.tally, r);
     r.ms.total = ms_since(turn.began);
+    log::conclude(turn.tally, r);
+    r.error_detail = log::redact(r.error_detail);  // a backend's words may hold a key
     r.cancelled = turn.cancelled;
     if (turn.cancelled && r.error_code.empty()) r.error_code = name_of(Errc::cancelled);
     if (turn.cancelled && r.status == 0) r.status = api::http_status(Errc::cancelled);
