@@ -302,6 +302,8 @@ TEST(LikelyCause, Table) {
         {"GPU memory", "cudaMalloc failed: out of memory\nfailed to allocate buffer", 1, 0, "GPU"},
         {"argument", "error: invalid argument: --nonsense\n", 1, 0, "--nonsense;"},
         {"template", "E common_chat_templates_init: failed to initialize chat template", 1, 0, "chat_template"},
+        {"template, refused as an argument", "error: the supplied chat template is not supported: {% if %}", 1, 0,
+         "chat_template"},
         {"socket", "E srv start: couldn't bind HTTP server socket, hostname: /x", 1, 0, "socket"},
         {"library", "error while loading shared libraries: libfoo.so: cannot open shared object file", 127, 0,
          "shared library"},

@@ -34,7 +34,7 @@ struct Known {
 };
 
 // In this order: a cause stands before its consequences.
-constexpr std::array<Known, 20> known = {{
+constexpr std::array<Known, 21> known = {{
     {"No such file or directory", "a file of the model is missing; check its path"},
     {"Permission denied", "a file of the model may not be read; check its permissions"},
     {"invalid magic characters", "the model file is not a GGUF; convert it, or download it again"},
@@ -52,6 +52,7 @@ constexpr std::array<Known, 20> known = {{
     {"std::bad_alloc", "there is too little memory; lower context or slots, or use a smaller model"},
     {"failed to initialize chat template", "the chat template has a fault; check chat_template"},
     {"failed to apply template", "the chat template has a fault; check chat_template"},
+    {"supplied chat template is not supported", "the chat template has a fault; check chat_template"},
     {"couldn't bind HTTP server socket",
      "its socket could not be made; check the folder of the sockets (XDG_RUNTIME_DIR)"},
     {"error while loading shared libraries", "the engine program lacks a shared library; build or install it again"},
