@@ -111,13 +111,46 @@ class Exchange {
     std::optional<asio::steady_timer> room;  ///< cancelled when the queue falls to high water, or the client is gone
 };
 
-inline constexpr std::size_t first_read = 4 << 10;
+// --- connection.cpp ---
 
 /// Begins to serve an accepted socket.
 void open_connection(const std::shared_ptr<Core>& core, Listener& listener, Socket socket, const Endpoint& peer);
 
-/// Goes as far as the bytes that are there allow. For outside of the connection's own steps.
+/// Goes as far as the bytes that are there allow, then sees to it that a read is under way.
 void advance(Connection& c);
+void arm_read(Connection& c);
+
+/// The client has left, or closed its sending side: tells the handler, once.
+void mark_gone(Connection& c);
+
+/// No further request is read; closes when all is written and, so that the client can read it, when the client has closed.
+/// `truncated`: over TLS no close_notify is sent, so that the client sees that something is missing.
+void begin_close(Connection& c, bool truncated = false);
+
+/// The second half of begin_close, once all is written.
+void shutdown_sending(Connection& c);
+
+/// Closes at once. A running handler is told and goes on until it returns.
+void close_now(Connection& c);
+
+/// Takes a closed connection without handler out of the server's list.
+void unlist(Connection& c);
+
+/// To be called by the tick, 4 times a second.
+void check_deadlines(Connection& c, TimePoint now);
+
+// --- connection_requests.cpp ---
+
+/// One step of the machine on the bytes that are there. False: nothing more can be done now.
+bool step(Connection& c);
+
+/// Answers a request that never reaches the handler (or that it left unanswered), and closes.
+void refuse(Connection& c, int status, const Error& error);
+
+/// The handler has returned: answers for it where it did not, and goes on to the next request.
+void settle(Connection& c);
+
+// --- connection_write.cpp ---
 
 /// Queues bytes in order and writes as much as the socket takes. The last piece may be given as an owned text, which is then
 /// moved instead of copied. False: the connection has failed (and is closed).
@@ -126,18 +159,7 @@ bool write(Connection& c, std::initializer_list<std::string_view> pieces, std::s
 /// As write, but leaves it until the next write or the end of the loop's turn, whichever is first: one packet less.
 void write_soon(Connection& c, std::string_view bytes);
 
-/// No further request is read; closes when all is written and, so that the client can read it, when the client has closed.
-/// `truncated`: over TLS no close_notify is sent, so that the client sees that something is missing.
-void begin_close(Connection& c, bool truncated = false);
-
-/// Closes at once. A running handler is told and goes on until it returns.
-void close_now(Connection& c);
-
-/// To be called by the tick, 4 times a second.
-void check_deadlines(Connection& c, TimePoint now);
-
-/// The handler has returned: answers for it where it did not, and goes on to the next request.
-void settle(Connection& c);
+// --- http_server.cpp ---
 
 /// The Date line for now.
 std::string_view date_line(Core& core);

@@ -58,7 +58,9 @@ using CallPtr = std::unique_ptr<Call, CallDeleter>;
 
 /// Sends and reads the answer's head. A pooled connection that turns out stale before any byte of the answer came is
 /// replaced by a fresh one, once, silently. Errors: upstream_error (connect, TLS: says which), upstream_timeout,
-/// cancelled. `request.fields` must hold no hop-by-hop fields; Host, Content-Length and Connection are set here.
+/// cancelled. `request.fields` must hold no hop-by-hop fields; Host, Content-Length and Connection are set here, and given
+/// ones of these names ignored. An answer that comes before the request is sent whole is returned; the connection is then
+/// not used again. Times are looked at 10 times a second.
 awaitable<Result<ResponseHead>> exchange(Call& call, Request request);
 
 /// The next piece of the body as it came (chunked framing removed). Empty: the clean end. The view is valid until the

@@ -1,5 +1,6 @@
 // HTTP/1.1 server on Asio and Beast: TCP (IPv4, IPv6), TLS and Unix sockets, one network thread.
-// Keep-alive, pipelining (answers in order), Expect: 100-continue, chunked and compressed request bodies, limits.
+// Keep-alive, pipelining (answers in order), Expect: 100-continue, chunked and compressed (gzip, deflate, zstd) request
+// bodies, limits. Times are looked at 4 times a second. Strict where leniency lets requests be smuggled: message.hpp.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -48,7 +49,8 @@ class Exchange;
 /// Sends a whole answer. At most one of respond/start per exchange.
 awaitable<Result<void>> respond(Exchange& exchange, Response response);
 
-/// Begins a streamed answer: always chunked (HTTP/1.0 clients: until close). The head is sent at once.
+/// Begins a streamed answer: always chunked (HTTP/1.0 clients: until close). The head leaves with the first piece, or at the
+/// end of this turn of the loop, whichever is first.
 awaitable<Result<void>> start(Exchange& exchange, ResponseHead head);
 
 /// As `start`, without waiting: the head is queued, and written as soon as the socket takes it. For a held stream that is
@@ -65,15 +67,19 @@ void send_now(Exchange& exchange, std::string_view bytes);
 /// Ends a streamed answer cleanly (last chunk); the connection can serve its next request.
 awaitable<Result<void>> finish(Exchange& exchange);
 
-/// Ends a streamed answer uncleanly: what was sent is flushed, no last chunk, connection closed. So a client knows.
+/// Ends a streamed answer uncleanly: what was sent is flushed, no last chunk, connection closed. So a client knows (but an
+/// HTTP/1.0 client without TLS, for whom every end looks alike).
 awaitable<void> abort(Exchange& exchange);
 
 [[nodiscard]] bool started(const Exchange& exchange);  ///< head sent
-[[nodiscard]] bool gone(const Exchange& exchange);     ///< client closed its side or the connection failed
+/// The client closed its sending side, or the connection failed or stalled. A client that only closed its sending side
+/// (`printf ... | nc -N`) counts as gone too: `send` and `finish` fail; but `respond` still writes its answer for it.
+[[nodiscard]] bool gone(const Exchange& exchange);
 [[nodiscard]] std::chrono::steady_clock::time_point last_sent(const Exchange& exchange);
 
 /// Called once, on the network thread, when the client goes away while the handler runs (at once if it already has).
-/// Replaces an earlier callback; an empty one removes it. Never called after the handler has returned.
+/// Replaces an earlier callback; an empty one removes it. Never called after the handler has returned, nor once the answer
+/// is complete.
 void on_gone(Exchange& exchange, std::function<void()> callback);
 
 /// A coroutine per request. If it returns without an answer, the server sends 500; exceptions too (logged through
@@ -81,7 +87,8 @@ void on_gone(Exchange& exchange, std::function<void()> callback);
 using Handler = std::function<awaitable<void>(Exchange&)>;
 
 /// An error found before the handler ran: 400 malformed, 413 body, 431 head, 408 too slow, 503 too many connections,
-/// 415 unknown Content-Encoding. Returns the answer to send.
+/// 415 unknown Content-Encoding, 417 unknown Expect, 501 unknown Transfer-Encoding; or 500, when the handler gave no answer.
+/// Returns the answer to send; the connection is closed behind it.
 using ErrorPage = std::function<Response(const Error& error, int status)>;
 
 struct ServerOptions {
@@ -97,6 +104,7 @@ struct ServerDeleter {
 };
 using ServerPtr = std::unique_ptr<Server, ServerDeleter>;
 
+/// Destroying the server closes everything at once; handlers may outlive it until they return, but not the executor's context.
 /// Binds all listeners (error: bad_request with "port 4242 is taken by another program ..." and the like) and accepts.
 Result<ServerPtr> serve(asio::any_io_executor executor, std::vector<Listen> listens, ServerOptions options);
 
@@ -104,7 +112,8 @@ Result<ServerPtr> serve(asio::any_io_executor executor, std::vector<Listen> list
 [[nodiscard]] std::vector<std::string> addresses(const Server& server);
 [[nodiscard]] std::size_t open_connections(const Server& server);
 
-/// Stops accepting, closes idle connections, lets running exchanges go on for at most `grace`, then closes them.
+/// Stops accepting, closes idle connections, lets running exchanges go on for at most `grace`, then closes them, and waits
+/// until their handlers have returned (they are told through on_gone, and their sends fail). Once per server.
 awaitable<void> drain(Server& server, std::chrono::milliseconds grace);
 
 }  // namespace lc::net

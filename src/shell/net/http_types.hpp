@@ -27,7 +27,7 @@ struct Request {
     std::string method;
     std::string target;  ///< origin form: path and query
     Fields fields;
-    std::string body;    ///< decoded: chunked framing and Content-Encoding (gzip, deflate) undone
+    std::string body;    ///< decoded: chunked framing and Content-Encoding undone, and the fields that said so removed
     std::string peer;    ///< "127.0.0.1:51234", "[::1]:1", "unix"
     bool over_unix = false;
     bool over_tls = false;
