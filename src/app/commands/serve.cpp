@@ -6,6 +6,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <unistd.h>
 
 #include <csignal>
@@ -46,6 +47,7 @@ struct Running {
     gateway::GatewayPtr gateway;
     net::ServerPtr clients, admin;
     int signals = 0;
+    bool stopping = false;
 };
 
 net::ServerLimits limits_of(const config::Limits& limits) {
@@ -141,17 +143,20 @@ void announce(Running& running, const config::Config& config, const std::vector<
 }
 
 gateway::awaitable<void> shut_down(Running& running, std::chrono::milliseconds grace) {
-    co_await net::drain(*running.clients, grace);
+    // What still runs at the end of the grace gets an error that says why, and a second to arrive.
+    asio::steady_timer grace_over(running.io, grace);
+    grace_over.async_wait([&running](const boost::system::error_code& ec) {
+        if (!ec) gateway::cancel_all(*running.gateway);
+    });
+    co_await net::drain(*running.clients, grace + std::chrono::seconds(1));
+    grace_over.cancel();
     co_await gateway::stop(*running.gateway, std::chrono::milliseconds(5'000));
     co_await net::drain(*running.admin, std::chrono::milliseconds(200));
     running.io.stop();
 }
 
 void begin_shutdown(Running& running, const config::Config& config, const std::string& why) {
-    if (++running.signals > 1) {
-        // Somebody is in a hurry: engines die with us (their parent-death signal).
-        std::_Exit(130);
-    }
+    if (std::exchange(running.stopping, true)) return;
     console::write(*running.console, console::Level::info,
                    why + ": finishing running requests (at most " + std::to_string(config.server.drain_ms / 1000) +
                        " s; once more to stop at once)");
@@ -161,6 +166,8 @@ void begin_shutdown(Running& running, const config::Config& config, const std::s
 void wait_for_signals(asio::signal_set& signals, Running& running, const config::Config& config) {
     signals.async_wait([&](const boost::system::error_code& ec, int signal) {
         if (ec) return;
+        // A second one: somebody is in a hurry. Engines end with us.
+        if (++running.signals > 1) std::_Exit(130);
         begin_shutdown(running, config, signal == SIGINT ? "interrupted" : "terminated");
         wait_for_signals(signals, running, config);
     });

@@ -7,9 +7,6 @@
 
 namespace lc::gateway {
 
-namespace {
-
-/// A value inside an RFC 8941 token or our own header: printable ASCII only.
 std::string header_safe(std::string_view text) {
     std::string out;
     for (const char c : text.substr(0, 200)) {
@@ -18,8 +15,6 @@ std::string header_safe(std::string_view text) {
     }
     return out;
 }
-
-}  // namespace
 
 net::Fields answer_fields(const Gateway& gateway, const net::Request& request, std::string_view content_type,
                           std::string_view request_id) {

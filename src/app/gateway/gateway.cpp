@@ -70,6 +70,13 @@ awaitable<void> answer_preflight(Gateway& gateway, net::Exchange& exchange) {
     const access::Preflight question{net::get(r.fields, "origin"), net::get(r.fields, "access-control-request-method"),
                                      net::get(r.fields, "access-control-request-headers"),
                                      net::get(r.fields, "access-control-request-private-network") == "true"};
+    if (question.request_method.empty()) {  // no preflight: which methods are there?
+        const auto match = api::match_endpoint("OPTIONS", r.target);
+        net::Response plain{204, answer_fields(gateway, r, "text/plain", {}), ""};
+        plain.fields.push_back({"allow", match.allow.empty() ? "GET, POST" : std::string(match.allow)});
+        co_await net::respond(exchange, std::move(plain));
+        co_return;
+    }
     const auto headers = access::preflight(question, gateway.options.config.server.cors_origins);
     net::Response response{headers ? 204 : 403, {}, ""};
     if (headers) {
@@ -94,13 +101,13 @@ awaitable<void> dispatch(Gateway& gateway, net::Exchange& exchange, api::Endpoin
                                                      "/v1/fim/completions is not served yet; use /infill"));
         case api::Endpoint::models: co_return co_await models(gateway, exchange, "");
         case api::Endpoint::model: co_return co_await models(gateway, exchange, std::move(match.param));
-        case api::Endpoint::engine_query: co_return co_await engine_query(gateway, exchange);
+        case api::Endpoint::engine_query: co_return co_await engine_query(gateway, exchange, std::move(match));
         case api::Endpoint::upstream: co_return co_await pass_upstream(gateway, exchange, std::move(match));
         case api::Endpoint::health: co_return co_await health(gateway, exchange);
         case api::Endpoint::version: co_return co_await version(gateway, exchange);
         case api::Endpoint::metrics: {
-            net::Response response{200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-                                   metrics_text(gateway)};
+            constexpr auto type = "text/plain; version=0.0.4; charset=utf-8";
+            net::Response response{200, answer_fields(gateway, request(exchange), type, {}), metrics_text(gateway)};
             co_await net::respond(exchange, std::move(response));
             co_return;
         }
@@ -139,7 +146,7 @@ Backend backend_of(const config::Backend& config, std::string key) {
     backend.config = config;
     backend.key = std::move(key);
     backend.models = config.models;
-    // The URL was validated with the config.
+    // config::validate has refused what is no URL.
     if (auto target = net::parse_url(config.url)) backend.target = std::move(*target);
     backend.target.ca_file = config.ca_file;
     backend.timeouts = {std::chrono::milliseconds(config.connect_timeout_ms),
@@ -211,13 +218,17 @@ void set_listening(Gateway& gateway, std::vector<std::string> addresses, std::fu
 
 void on_shutdown(Gateway& gateway, std::function<void()> callback) { gateway.shutdown = std::move(callback); }
 
-awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace) {
+void cancel_all(Gateway& gateway) {
     gateway.stopping = true;
     gateway.beat_timer->cancel();
     for (Turn* turn : gateway.turns) {
         turn->leave.leave();
         if (turn->call) net::cancel(*turn->call);
     }
+}
+
+awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace) {
+    cancel_all(gateway);
     co_await engines::stop_all(*gateway.engines, engine_grace);
 }
 

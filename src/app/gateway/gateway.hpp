@@ -64,7 +64,10 @@ void set_listening(Gateway& gateway, std::vector<std::string> addresses, std::fu
 /// Called (once) when somebody asks for a shutdown over the admin API.
 void on_shutdown(Gateway& gateway, std::function<void()> callback);
 
-/// Ends running requests (their clients get an error) and stops the engines.
+/// Ends running requests: their clients get an error. Later ones are refused.
+void cancel_all(Gateway& gateway);
+
+/// cancel_all, and stops the engines.
 awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace);
 
 }  // namespace lc::gateway

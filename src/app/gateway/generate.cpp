@@ -12,8 +12,15 @@ namespace {
 struct Registered {
     Gateway& gateway;
     std::list<Turn*>::iterator at;
-    Registered(Gateway& owner, Turn* turn) : gateway(owner), at(owner.turns.insert(owner.turns.end(), turn)) {}
-    ~Registered() { gateway.turns.erase(at); }
+    bool streams;
+    Registered(Gateway& owner, Turn* turn)
+        : gateway(owner), at(owner.turns.insert(owner.turns.end(), turn)), streams(turn->view.stream) {
+        gateway.streams_open += streams ? 1 : 0;
+    }
+    ~Registered() {
+        gateway.turns.erase(at);
+        gateway.streams_open -= streams ? 1 : 0;
+    }
     Registered(const Registered&) = delete;
     Registered& operator=(const Registered&) = delete;
 };
@@ -47,8 +54,9 @@ std::string place_name(const Turn& turn) {
 
 /// A failure of the place that answers, in words that say which it was. Overflow keeps its own wording.
 Error named(const Gateway& gateway, const Turn& turn, Error error) {
-    if (error.code == Errc::unauthorized && !turn.local && !gateway.backends[turn.choice.index].key.empty()) {
-        // The client's key was fine: it is ours that the backend does not take.
+    const bool our_key = !turn.local && (!gateway.backends[turn.choice.index].key.empty() || !gateway.keys.empty());
+    if (error.code == Errc::unauthorized && our_key) {
+        // The client's key was fine: it is ours, or the lack of one, that the backend does not take.
         return {Errc::upstream_error, place_name(turn) + " refuses the key that is configured for it: " + error.detail};
     }
     if (error.code == Errc::upstream_error || error.code == Errc::upstream_timeout) {
@@ -126,6 +134,16 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
 
 /// An answer without a stream, or with another status than 200.
 awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::ResponseHead& head) {
+    const auto coding = net::get(head.fields, "content-encoding");
+    if (!coding.empty() && coding != "identity") {
+        co_return fail(Errc::upstream_error, place_name(turn) + " compressed its answer (" + std::string(coding) +
+                                                 ") although it was asked not to");
+    }
+    if (head.status >= 300 && head.status < 400) {
+        co_return fail(Errc::upstream_error, place_name(turn) + " redirects to '" +
+                                                 std::string(net::get(head.fields, "location")).substr(0, 200) +
+                                                 "'; use that address as its url");
+    }
     auto body = co_await net::read_all(*turn.call);
     if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
     const auto type = net::get(head.fields, "content-type");
@@ -190,12 +208,18 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
 
     const auto relayed = co_await relay_stream(gateway, turn, *turn.call);
     turn.ended = true;
-    if (relayed) co_return co_await net::finish(*turn.exchange);
+    if (relayed) co_return Result<void>{};
     if (!relayed.error().passed_on) co_return tl::unexpected(named(gateway, turn, relayed.error().error));
     turn.record.error_code = name_of(relayed.error().error.code);
     turn.record.error_detail = relayed.error().error.detail;
     co_await end_after_error(turn);
     co_return Result<void>{};
+}
+
+/// Whether `"stream": true` means anything to an endpoint.
+bool can_stream(api::Endpoint endpoint) {
+    return endpoint != api::Endpoint::embeddings && endpoint != api::Endpoint::rerank &&
+           endpoint != api::Endpoint::messages_count;
 }
 
 awaitable<Result<void>> parse_and_route(Gateway& gateway, Turn& turn) {
@@ -206,6 +230,7 @@ awaitable<Result<void>> parse_and_route(Gateway& gateway, Turn& turn) {
     turn.record.ms.parse = ms_since(began);
     if (!view) co_return tl::unexpected(view.error());
     turn.view = std::move(*view);
+    if (!can_stream(turn.match.endpoint)) turn.view.stream = false;
 
     std::vector<api::HeaderField> headers;
     turn.session = api::session_of(turn.view, header_view(incoming.fields, headers));
@@ -246,12 +271,7 @@ awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::Endpoin
     if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
     if (done) {
         const Registered registered(gateway, &turn);
-        if (turn.view.stream) {
-            ++gateway.streams_open;
-            turn.counted_open = true;
-        }
         done = co_await answer(gateway, turn);
-        if (turn.counted_open) --gateway.streams_open;
     }
     if (!done) co_await fail_turn(gateway, turn, done.error());
     end_record(gateway, turn);

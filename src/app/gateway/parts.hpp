@@ -18,6 +18,8 @@ awaitable<void> answer_json(Gateway& gateway, net::Exchange& exchange, int statu
 /// An error before any byte of the answer was sent, in the dialect's shape.
 awaitable<void> answer_error(Gateway& gateway, net::Exchange& exchange, api::Dialect dialect, const Error& error,
                              std::string_view request_id = {});
+/// A value inside a header of ours: printable ASCII, nothing that separates.
+[[nodiscard]] std::string header_safe(std::string_view text);
 /// The head of a turn's answer: x-localcode-kind, -session, -route too.
 [[nodiscard]] net::ResponseHead turn_head(const Gateway& gateway, const Turn& turn, int status,
                                           std::string_view content_type);
@@ -34,7 +36,8 @@ awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::Endpoin
 
 // relay.cpp
 /// Relays an event stream frame by frame while the tally looks on. Sends the head when the first frame arrives, unless it
-/// was sent. Error: what cut it short, or the error event that came (already passed on: `passed_on`).
+/// was sent, and ends the client's body when the answer is complete. Error: what cut it short, or the error event that
+/// came (already passed on: `passed_on`).
 struct Relayed {
     bool passed_on = false;
     Error error;
@@ -65,14 +68,14 @@ struct Upstream {
 [[nodiscard]] Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request);
 [[nodiscard]] Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request,
                                   bool gateway_has_keys);
-/// Asks backends whose models are not known for their list, at most once in `max_age`.
+/// Asks backends whose models are not known for their list, at most once in `max_age`; all at the same time.
 awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age);
 
 // simple.cpp: what needs no model's answer: health, version, models, engine queries, /upstream.
 awaitable<void> health(Gateway& gateway, net::Exchange& exchange);
 awaitable<void> version(Gateway& gateway, net::Exchange& exchange);
 awaitable<void> models(Gateway& gateway, net::Exchange& exchange, std::string id);
-awaitable<void> engine_query(Gateway& gateway, net::Exchange& exchange);
+awaitable<void> engine_query(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);
 awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);
 [[nodiscard]] std::string metrics_text(Gateway& gateway);
 

@@ -23,7 +23,7 @@ bool is_token(const api::StreamEvent& event) {
 
 std::string route_of(const Turn& turn) {
     if (turn.choice.model.empty()) return {};
-    return turn.record.model_used + ";" + turn.record.backend + ";" + turn.choice.reason;
+    return header_safe(turn.record.model_used) + ";" + header_safe(turn.record.backend) + ";" + turn.choice.reason;
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include "app/gateway/parts.hpp"
@@ -61,64 +63,118 @@ Error cut_short(const Turn& turn) {
                                       " ended its answer in the middle"};
 }
 
+/// A relay under way.
+struct Relay {
+    sse::State state;
+    api::StreamReader reader;
+    std::vector<sse::Frame> frames;
+    std::string out;  ///< what goes to the client next
+    bool failed = false;
+    Error failure;
+};
+
+/// Looks at the frames that came and puts what the client shall see into `out`.
+void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
+    relay.out.clear();
+    for (const auto& frame : relay.frames) {
+        const auto events = api::read(relay.reader, frame);
+        note_progress(turn, events);
+        if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
+        note_events(gateway, turn, events);
+        if (const auto* error = failure_in(events)) {
+            relay.failed = true;
+            relay.failure = error->error;
+            // Other wordings of an overflow are retried for ever by clients: they get the one that is understood.
+            const bool overflow = relay.failure.code == Errc::context_length_exceeded;
+            relay.out += overflow ? api::error_frames(turn.match.dialect, relay.failure) : frame.raw;
+            continue;
+        }
+        if (is_last_frame(events)) relay.out += closing_comment(turn);
+        relay.out += frame.raw;
+    }
+    relay.frames.clear();
+}
+
+/// Sends `out`, the head before it when it is still held.
+awaitable<Result<void>> pass_on(Gateway& gateway, Turn& turn, Relay& relay) {
+    if (relay.out.empty()) co_return Result<void>{};
+    if (!turn.sent.committed) {
+        turn.sent.committed = true;
+        turn.record.status = 200;
+        auto started = net::start_now(*turn.exchange, turn_head(gateway, turn, 200, "text/event-stream"));
+        if (!started) co_return started;
+    }
+    turn.record.bytes_out += static_cast<std::int64_t>(relay.out.size());
+    auto sent = co_await net::send(*turn.exchange, relay.out);
+    note_sent(turn, Clock::now());
+    co_return sent;
+}
+
+/// Whether the stream says itself where it ends. llama.cpp's native streams do not: each prompt's last chunk looks alike.
+bool has_last_event(const Turn& turn) {
+    const bool native = turn.match.dialect == api::Dialect::infill ||
+                        (turn.match.endpoint == api::Endpoint::completions && !turn.record.endpoint.starts_with("/v1/"));
+    return !native;
+}
+
+/// The answer is complete; what follows in the body (the last chunk, nearly always there already) only decides whether the
+/// connection can be used again. A backend that does not end its body does not hold anybody up.
+awaitable<void> read_to_end(net::Call& call) {
+    constexpr auto patience = std::chrono::milliseconds(250);
+    constexpr int max_pieces = 16;
+    asio::steady_timer timer(co_await asio::this_coro::executor, patience);
+    const auto waiting = std::make_shared<bool>(true);
+    timer.async_wait([waiting, &call](const boost::system::error_code& ec) {
+        if (!ec && *waiting) net::cancel(call);
+    });
+    for (int i = 0; i < max_pieces; ++i) {
+        const auto piece = co_await net::read_some(call);
+        if (!piece || piece->empty()) break;
+    }
+    *waiting = false;
+}
+
 }  // namespace
 
 awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn, net::Call& call) {
-    sse::State state;
-    api::StreamReader reader;
-    reader.dialect = turn.match.dialect;
-    std::vector<sse::Frame> frames;
-    std::string out;
-    bool failed = false;
-    Error failure;
-
-    while (true) {
+    Relay relay;
+    relay.reader.dialect = turn.match.dialect;
+    const bool marked = has_last_event(turn);
+    while (!(relay.reader.done && marked) && !relay.failed) {
         const auto piece = co_await net::read_some(call);
-        if (!piece) co_return tl::unexpected(Relayed{failed, failed ? failure : piece.error()});
+        if (!piece) co_return tl::unexpected(Relayed{relay.failed, relay.failed ? relay.failure : piece.error()});
         if (piece->empty()) break;
-        frames.clear();
-        if (auto ok = sse::step(state, *piece, frames); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
-
-        out.clear();
-        for (const auto& frame : frames) {
-            const auto events = api::read(reader, frame);
-            note_progress(turn, events);
-            if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
-            note_events(gateway, turn, events);
-            if (const auto* error = failure_in(events)) {
-                failed = true;
-                failure = error->error;
-                // Other wordings of an overflow are retried for ever by clients: they get the one that is understood.
-                out += failure.code == Errc::context_length_exceeded ? api::error_frames(turn.match.dialect, failure)
-                                                                     : frame.raw;
-                continue;
-            }
-            if (is_last_frame(events)) out += closing_comment(turn);
-            out += frame.raw;
+        if (auto ok = sse::step(relay.state, *piece, relay.frames); !ok) {
+            co_return tl::unexpected(Relayed{false, ok.error()});
         }
-        if (out.empty()) continue;
-        if (!turn.sent.committed) {
-            turn.sent.committed = true;
-            turn.record.status = 200;
-            if (auto ok = net::start_now(*turn.exchange, turn_head(gateway, turn, 200, "text/event-stream")); !ok) {
-                co_return tl::unexpected(Relayed{false, ok.error()});
-            }
-        }
-        turn.record.bytes_out += static_cast<std::int64_t>(out.size());
-        if (auto ok = co_await net::send(*turn.exchange, out); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
-        note_sent(turn, Clock::now());
+        const bool held = !turn.sent.committed;
+        inspect(gateway, turn, relay);
+        // An error that comes first is still a real status.
+        if (relay.failed && held && turn.tally.text.empty()) co_return tl::unexpected(Relayed{false, relay.failure});
+        if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
     }
+    sse::finish(relay.state, relay.frames);
+    inspect(gateway, turn, relay);
+    if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
 
-    if (failed) co_return tl::unexpected(Relayed{true, failure});
-    if (!sse::at_frame_end(state) || !(reader.done || reader.finished)) {
+    if (relay.failed) co_return tl::unexpected(Relayed{true, relay.failure});
+    if (relay.reader.done) {
+        turn.ended = true;
+        const auto finished = co_await net::finish(*turn.exchange);
+        co_await read_to_end(call);
+        if (!finished) co_return tl::unexpected(Relayed{false, finished.error()});
+        co_return tl::expected<void, Relayed>{};
+    }
+    if (!sse::at_frame_end(relay.state) || !relay.reader.finished) {
         co_return tl::unexpected(Relayed{false, cut_short(turn)});
     }
-    if (!reader.done) {
-        // A server that says "finished" and closes cleanly without the last event: complete it for the client.
-        out = closing_comment(turn);
-        if (reader.dialect == api::Dialect::chat || reader.dialect == api::Dialect::completions) out += "data: [DONE]\n\n";
-        if (auto ok = co_await net::send(*turn.exchange, out); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
-    }
+    // A server that says "finished" and closes cleanly without the last event: complete it for the client.
+    const auto dialect = turn.match.dialect;
+    relay.out = closing_comment(turn);
+    if (dialect == api::Dialect::chat || dialect == api::Dialect::completions) relay.out += "data: [DONE]\n\n";
+    if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
+    turn.ended = true;
+    if (auto ok = co_await net::finish(*turn.exchange); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
     co_return tl::expected<void, Relayed>{};
 }
 
@@ -129,20 +185,25 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
     api::Assembly assembly(turn.match.dialect);
     std::vector<sse::Frame> frames;
 
-    while (true) {
+    while (!reader.done) {
         const auto piece = co_await net::read_some(call);
         if (!piece) co_return tl::unexpected(piece.error());
-        if (piece->empty()) break;
-        frames.clear();
-        if (auto ok = sse::step(state, *piece, frames); !ok) co_return tl::unexpected(ok.error());
+        if (piece->empty()) {
+            sse::finish(state, frames);
+        } else if (auto ok = sse::step(state, *piece, frames); !ok) {
+            co_return tl::unexpected(ok.error());
+        }
         for (const auto& frame : frames) {
             const auto events = api::read(reader, frame);
             note_events(gateway, turn, events);
             if (const auto* error = failure_in(events)) co_return tl::unexpected(error->error);
             if (!api::is_progress_only(frame)) api::add(assembly, frame);
         }
+        frames.clear();
+        if (piece->empty()) break;
     }
     if (!(reader.done || reader.finished)) co_return tl::unexpected(cut_short(turn));
+    if (reader.done) co_await read_to_end(call);
     co_return api::finish(assembly);
 }
 

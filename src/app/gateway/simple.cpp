@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include "app/gateway/parts.hpp"
+#include "base/text.hpp"
 
 namespace lc::gateway {
 
@@ -97,24 +98,23 @@ std::string queried_model(const net::Request& request) {
     return {};
 }
 
-net::Fields answer_headers(const net::Fields& upstream) {
-    net::Fields kept;
-    for (const auto* name : {"content-type", "retry-after", "cache-control"}) {
-        if (const auto value = net::get(upstream, name); !value.empty()) kept.push_back({name, std::string(value)});
+net::Fields answer_headers(const Gateway& gateway, const net::Request& request, const net::ResponseHead& upstream) {
+    const auto type = net::get(upstream.fields, "content-type");
+    auto kept = answer_fields(gateway, request, type.empty() ? "application/octet-stream" : type, {});
+    for (const auto* name : {"retry-after", "cache-control", "location", "content-encoding"}) {
+        if (const auto value = net::get(upstream.fields, name); !value.empty()) kept.push_back({name, std::string(value)});
+    }
+    if ((upstream.status == 429 || upstream.status == 503) && net::get(kept, "retry-after").empty()) {
+        kept.push_back({"retry-after", "1"});
     }
     return kept;
 }
 
 /// Passes a request on as it is and the answer back as it comes, whatever it is.
-awaitable<Result<void>> tunnel(net::Exchange& exchange, net::Call& call, net::Request request) {
-    const bool head_only = request.method == "HEAD";
-    const auto head = co_await net::exchange(call, std::move(request));
+awaitable<Result<void>> tunnel(Gateway& gateway, net::Exchange& exchange, net::Call& call, net::Request outgoing) {
+    const auto head = co_await net::exchange(call, std::move(outgoing));
     if (!head) co_return tl::unexpected(head.error());
-    if (head_only) {
-        net::Response response{head->status, answer_headers(head->fields), ""};
-        co_return co_await net::respond(exchange, std::move(response));
-    }
-    net::ResponseHead own{head->status, answer_headers(head->fields)};
+    net::ResponseHead own{head->status, answer_headers(gateway, request(exchange), *head)};
     if (auto ok = co_await net::start(exchange, std::move(own)); !ok) co_return ok;
     while (true) {
         const auto piece = co_await net::read_some(call);
@@ -140,7 +140,7 @@ awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string
         if (!ready) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, ready.error());
         lease = ready->lease;
         call = net::make_call(*gateway.pool, ready->target, {});
-        std::erase_if(outgoing.fields, [](const net::Field& field) { return field.name != "content-type"; });
+        std::erase_if(outgoing.fields, [](const net::Field& field) { return !iequals(field.name, "content-type"); });
     } else {
         const auto& backend = gateway.backends[choice->index];
         if (local_only) {
@@ -154,9 +154,10 @@ awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string
         outgoing.fields.clear();
         if (!type.empty()) outgoing.fields.push_back({"content-type", type});
         if (!backend.key.empty()) outgoing.fields.push_back({"authorization", "Bearer " + backend.key});
+        for (const auto& [name, value] : backend.config.headers) net::set(outgoing.fields, name, value);
     }
     net::on_gone(exchange, [&call] { net::cancel(*call); });
-    const auto done = co_await tunnel(exchange, *call, std::move(outgoing));
+    const auto done = co_await tunnel(gateway, exchange, *call, std::move(outgoing));
     if (done || net::gone(exchange)) co_return;
     if (net::started(exchange)) co_return co_await net::abort(exchange);
     co_await answer_error(gateway, exchange, api::Dialect::plain, done.error());
@@ -195,19 +196,20 @@ awaitable<void> models(Gateway& gateway, net::Exchange& exchange, std::string id
     co_await answer_json(gateway, exchange, 200, json::serialize(entry));
 }
 
-awaitable<void> engine_query(Gateway& gateway, net::Exchange& exchange) {
+awaitable<void> engine_query(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match) {
     auto model = queried_model(request(exchange));
-    // Without a name the first local model is meant, also when the default is a remote one.
-    if (model.empty() && !gateway.options.config.models.empty()) model = gateway.options.config.models.front().name;
-    auto path = request(exchange).target;
-    co_await tunnel_to(gateway, exchange, std::move(model), std::move(path), true);
+    if (model.empty()) {
+        // Without a name the default is meant, or the first local model when the default is a remote one.
+        const auto fallback = route::resolve(gateway.table, "");
+        const bool remote = !fallback || fallback->place == route::Place::remote;
+        const auto& locals = gateway.options.config.models;
+        model = remote && !locals.empty() ? locals.front().name : gateway.table.default_model;
+    }
+    co_await tunnel_to(gateway, exchange, std::move(model), std::move(match.rest), true);
 }
 
 awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match) {
-    auto path = match.rest;
-    const auto& target = request(exchange).target;
-    if (const auto query = target.find('?'); query != std::string::npos) path += target.substr(query);
-    co_await tunnel_to(gateway, exchange, std::move(match.param), std::move(path), false);
+    co_await tunnel_to(gateway, exchange, std::move(match.param), std::move(match.rest), false);
 }
 
 std::string metrics_text(Gateway& gateway) {

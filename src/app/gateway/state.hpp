@@ -61,7 +61,6 @@ struct Turn {
     log::RequestRecord record;
     log::ResponseTally tally;
     Clock::time_point began{}, last_token{};
-    bool counted_open = false;   ///< in the gauge of open streams
 };
 
 class Gateway {

@@ -1,4 +1,7 @@
 // How a request is put to an engine or to a remote backend.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <simdjson.h>
@@ -63,14 +66,15 @@ Result<std::vector<std::string>> model_ids(const std::string& body) {
     return ids;
 }
 
-awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, net::Target target, std::string key) {
+awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, const Backend& backend) {
     net::Request request;
     request.method = "GET";
     request.target = "/models";
     request.fields.push_back({"accept", "application/json"});
-    if (!key.empty()) request.fields.push_back({"authorization", "Bearer " + key});
+    if (!backend.key.empty()) request.fields.push_back({"authorization", "Bearer " + backend.key});
+    for (const auto& [name, value] : backend.config.headers) net::set(request.fields, name, value);
     const net::Timeouts timeouts{std::chrono::seconds(3), std::chrono::seconds(5), std::chrono::seconds(5)};
-    auto answer = co_await net::fetch(*gateway.pool, std::move(target), timeouts, std::move(request));
+    auto answer = co_await net::fetch(*gateway.pool, backend.target, timeouts, std::move(request));
     if (!answer) co_return tl::unexpected(answer.error());
     if (answer->status != 200) {
         co_return fail(Errc::upstream_error, "GET /models answered " + std::to_string(answer->status));
@@ -78,37 +82,57 @@ awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, net::Ta
     co_return model_ids(answer->body);
 }
 
+/// Wakes those who wait for the answer, whatever happens.
+struct Asking {
+    Backend& backend;
+    explicit Asking(Gateway& gateway, Backend& asked) : backend(asked) {
+        backend.asked = Clock::now();
+        backend.asking = std::make_shared<asio::steady_timer>(gateway.executor, Clock::time_point::max());
+    }
+    ~Asking() {
+        backend.asking->cancel();
+        backend.asking.reset();
+    }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+};
+
+awaitable<void> learn_from(Gateway& gateway, std::size_t index) {
+    auto& backend = gateway.backends[index];
+    const Asking asking(gateway, backend);
+    auto ids = co_await ask_models(gateway, backend);
+    if (!ids) {
+        backend.error = ids.error().detail;
+        say(gateway, Level::warn, "backend " + backend.config.name + ": its models are not known: " + backend.error);
+        co_return;
+    }
+    backend.error.clear();
+    backend.models = std::move(*ids);
+    gateway.table.remotes[index].models = backend.models;
+    gateway.table.remotes[index].open = backend.models.empty();
+    const auto& config = gateway.options.config;
+    const bool configured = !config.server.model.empty() || !config.models.empty();
+    if (!configured && index == 0 && !backend.models.empty()) gateway.table.default_model = backend.models.front();
+}
+
 }  // namespace
 
 awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age) {
     for (std::size_t i = 0; i < gateway.backends.size(); ++i) {
-        auto& backend = gateway.backends[i];
-        if (!backend.config.models.empty()) continue;
-        const auto now = Clock::now();
+        const auto& backend = gateway.backends[i];
+        if (!backend.config.models.empty() || backend.asking) continue;
+        // One that could not be asked may be starting: it is asked again soon.
+        const auto age = backend.error.empty() ? max_age : std::min(max_age, std::chrono::seconds(5));
+        if (backend.asked != Clock::time_point{} && Clock::now() - backend.asked < age) continue;
+        asio::co_spawn(gateway.executor, learn_from(gateway, i), asio::detached);
+    }
+    // The asking began inside co_spawn, or begins as soon as this one waits.
+    co_await asio::post(gateway.executor, asio::use_awaitable);
+    for (const auto& backend : gateway.backends) {
         if (const auto asking = backend.asking) {
             boost::system::error_code woken;
             co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
-            continue;
         }
-        // One that could not be asked may be starting: it is asked again soon.
-        const auto age = backend.error.empty() ? max_age : std::min(max_age, std::chrono::seconds(5));
-        if (backend.asked != Clock::time_point{} && now - backend.asked < age) continue;
-        backend.asked = now;
-        backend.asking = std::make_shared<asio::steady_timer>(gateway.executor, Clock::time_point::max());
-        auto ids = co_await ask_models(gateway, backend.target, backend.key);
-        backend.asking->cancel();
-        backend.asking.reset();
-        if (!ids) {
-            backend.error = ids.error().detail;
-            say(gateway, Level::warn, "backend " + backend.config.name + ": its models are not known: " + backend.error);
-            continue;
-        }
-        backend.error.clear();
-        backend.models = std::move(*ids);
-        gateway.table.remotes[i].models = backend.models;
-        const auto& config = gateway.options.config;
-        const bool configured = !config.server.model.empty() || !config.models.empty();
-        if (!configured && i == 0 && !backend.models.empty()) gateway.table.default_model = backend.models.front();
     }
 }
 

@@ -1,6 +1,7 @@
 #include "core/config/check.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <array>
 #include <map>
 
@@ -60,8 +61,17 @@ bool web_url(std::string_view url) {
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (!url.starts_with(scheme)) continue;
         const std::string_view rest = url.substr(scheme.size());
-        return !rest.empty() && rest.front() != '/' && rest.front() != ':' &&
-               rest.find_first_of(" \t\"<>\\^`{|}") == std::string_view::npos;
+        if (rest.find_first_of(" \t\"<>\\^`{|}?#") != std::string_view::npos) return false;
+        std::string_view host = rest.substr(0, rest.find('/'));
+        // A password in a URL would be shown wherever the URL is: keys have a setting of their own.
+        if (host.find('@') != std::string_view::npos) return false;
+        const auto colon = host.rfind(':');
+        if (colon == std::string_view::npos || host.ends_with(']')) return !host.empty();
+        const std::string_view port = host.substr(colon + 1);
+        int number = 0;
+        const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), number);
+        const bool whole = ec == std::errc{} && end == port.data() + port.size();
+        return colon > 0 && whole && number > 0 && number <= 65'535;
     }
     return url.starts_with("unix:/");
 }
@@ -143,7 +153,7 @@ void check_backends(const Config& config, const Positions& at, Problems& out) {
             report(out, here, std::move(message));
         }
         if (!backend.url.empty() && !web_url(backend.url)) {
-            report(out, here, "url must begin with http:// or https:// and name a host, got " + quoted(backend.url));
+            report(out, here, "url must be http://HOST[:PORT]/PATH or https://... without user, query or fragment, got " + quoted(backend.url));
         }
         check_headers(backend, here, out);
     }

@@ -195,11 +195,12 @@ void read_table(const toml::table& table, const Section& section, Entries<T> key
     std::vector<std::string_view> known(further.begin(), further.end());
     for (const auto& entry : keys) known.push_back(entry.name);
     for (const auto& [key, node] : table) {
-        const auto entry = std::ranges::find_if(keys, [&](const Entry<T>& e) { return e.name == key.str(); });
+        const std::string_view name = key.str();
+        const auto entry = std::ranges::find_if(keys, [name](const Entry<T>& e) { return e.name == name; });
         if (entry != keys.end()) {
             const auto& value = node;
             std::visit([&](auto member) { read_value(value, *entry, to.*member, out); }, entry->member);
-        } else if (std::ranges::find(further, key.str()) == further.end()) {
+        } else if (std::ranges::find(further, name) == further.end()) {
             unknown(key, section, known, out);
         }
     }

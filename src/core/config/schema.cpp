@@ -85,7 +85,7 @@ constexpr Entry<Auth> auth[] = {
 };
 
 constexpr Entry<Key> auth_keys_[] = {
-    {"name", &Key::name, "Name of the key's holder, for the log.", "\"alice\""},
+    {"name", &Key::name, "Name of the key's holder, to tell keys apart.", "\"alice\""},
     {"key",
      &Key::key,
      "The key: \"env:NAME\", \"file:PATH\", or the text itself.",
@@ -100,7 +100,6 @@ constexpr Entry<Log> log_[] = {
     {"level", &Log::level, "error, warn, info or debug (debug prints answers chunk by chunk).", "", 0, 0, levels},
     {"format", &Log::format, "text for people, json for one JSON object a line.", "", 0, 0, formats},
     {"requests", &Log::requests, "Print each request and answer on the console.", ""},
-    {"bodies", &Log::bodies, "Keep full request and response bodies in requests.db, not only previews.", ""},
     {"retention_days", &Log::retention_days, "Age at which requests are removed from requests.db.", "", 1, 3650},
     {"max_bytes", &Log::max_bytes, "Size at which the oldest requests are removed from requests.db.", "", 1 << 20,
      std::int64_t{1} << 40},
@@ -196,6 +195,7 @@ constexpr Later later[] = {
     {"server", "progress"},
     {"server", "memory_budget"},
     {"auth", "namespaces"},
+    {"log", "bodies"},
     {"model", "roles"},
     {"model", "sampling"},
     {"model", "thinking"},

@@ -105,6 +105,7 @@ Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRul
     for (const auto& field : in.fields) {
         if (may_pass(field.name, keep_key)) out.fields.push_back(field);
     }
+    if (const auto query = in.target.find('?'); query != std::string_view::npos) out.target += in.target.substr(query);
     set(out.fields, "accept-encoding", "identity");
     if (!rules.key.empty()) {
         set(out.fields, "authorization", "Bearer " + std::string(rules.key));

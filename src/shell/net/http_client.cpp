@@ -287,7 +287,11 @@ awaitable<Result<std::string_view>> read_some(Call& call) {
             co_return std::string_view();
         }
         const Result<std::string_view> bytes = take_buffered(call);
-        if (!bytes || !bytes->empty()) co_return bytes;
+        if (!bytes || !bytes->empty()) {
+            // The reader has the word: how long it takes (a slow client behind it, say) is no silence of the server's.
+            call.deadline = TimePoint::max();
+            co_return bytes;
+        }
         if (call.handed != 0) continue;  // framing only
         enter(call, Stage::body, call.timeouts.silence);
         const error_code ec = co_await fill(*link);
