@@ -1,5 +1,5 @@
-// What happens when the machine stops, the disk is full or fails: at every step of a save, with every idea of what of the
-// unsynced work survives. Afterwards there is the right answer or a miss, and nothing is left over.
+// What happens when the machine stops, the disk is full or fails: at every step of a save, with every idea of what of
+// the unsynced work survives. Afterwards there is the right answer or a miss, and nothing is left over.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -36,7 +36,9 @@ struct CrashBench {
         if (!store) throw std::runtime_error("open_store: " + store.error().detail);
         return std::move(*store);
     }
-    void keep_db() { fs::copy_file(options.db_path, options.db_path + ".before", fs::copy_options::overwrite_existing); }
+    void keep_db() {
+        fs::copy_file(options.db_path, options.db_path + ".before", fs::copy_options::overwrite_existing);
+    }
     void decide_db(DbFate fate) {
         if (fate == DbFate::kept) return;
         for (const char* part : {"", "-wal", "-shm"}) fs::remove(options.db_path + part);
@@ -88,8 +90,8 @@ TEST(Crash, AtEveryStepOfASave) {
     for (int stop = 0; stop <= steps; ++stop) {
         for (const CrashMode mode : {CrashMode::keep_all, CrashMode::drop_all, CrashMode::random}) {
             for (const DbFate fate : {DbFate::kept, DbFate::earlier, DbFate::lost}) {
-                SCOPED_TRACE("step " + std::to_string(stop) + " mode " + std::to_string(static_cast<int>(mode)) + " db " +
-                             std::to_string(static_cast<int>(fate)));
+                SCOPED_TRACE("step " + std::to_string(stop) + " mode " + std::to_string(static_cast<int>(mode)) +
+                             " db " + std::to_string(static_cast<int>(fate)));
                 CrashBench bench;
                 bench.disk.seed = static_cast<std::uint32_t>(stop + 1);
                 save(*bench.open(), before).value();

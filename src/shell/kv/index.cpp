@@ -43,17 +43,28 @@ Digest column_digest(sqlite3_stmt* statement, int column) {
     return out;
 }
 
-/// Runs one statement: `bind(statement)`, then `row(statement)` for each row.
+store::SqlResult<sqlite3_stmt*> prepared(Index& index, std::string_view sql) {
+    if (const auto found = index.statements.find(sql); found != index.statements.end()) return found->second.get();
+    auto statement = store::prepare(index.db.get(), sql);
+    if (!statement) return tl::unexpected(statement.error());
+    return index.statements.emplace(sql, std::move(*statement)).first->second.get();
+}
+
+/// Runs one statement: `bind(statement)`, then `row(statement)` for each row. Not from within its own rows.
 template <class Bind, class Row>
 Result<void> run(Index& index, std::string_view sql, Bind&& bind, Row&& row) {
-    auto statement = store::prepare(index.db.get(), sql);
+    const auto statement = prepared(index, sql);
     if (!statement) return error_of_sql(statement.error());
-    bind(statement->get());
+    bind(*statement);
     while (true) {
-        const auto more = store::step(statement->get());
-        if (!more) return error_of_sql(more.error());
-        if (!*more) return {};
-        row(statement->get());
+        const auto more = store::step(*statement);
+        if (more && *more) {
+            row(*statement);
+            continue;
+        }
+        store::rewind(*statement);  // also after an error: it must not keep a lock
+        if (more) return {};
+        return error_of_sql(more.error());
     }
 }
 template <class Bind>
@@ -93,7 +104,8 @@ StateRow state_row(sqlite3_stmt* s) {
 store::SqlResult<Index> try_open(const std::string& path) {
     auto db = store::open_db(path, store::Mode::create);
     if (!db) return tl::unexpected(db.error());
-    for (const char* sql : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA quick_check(1)"}) {
+    for (const char* sql : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -32000",
+                            "PRAGMA quick_check(1)"}) {
         auto statement = store::prepare(db->get(), sql);
         if (!statement) return tl::unexpected(statement.error());
         auto row = store::step(statement->get());
@@ -205,16 +217,15 @@ Result<std::int64_t> add_state(Index& index, const ParsedManifest& manifest, std
         });
         if (!done) return tl::unexpected(done.error());
     }
-    auto insert =
-        store::prepare(index.db.get(), "INSERT OR IGNORE INTO keys(scope, key, state, tokens) VALUES (?, ?, ?, ?)");
-    if (!insert) return error_of_sql(insert.error());
     for (const StateKey& key : m.keys) {
-        bind_blob(insert->get(), 1, view_of(scope));
-        bind_blob(insert->get(), 2, key_prefix(key.key));
-        store::bind_integer(insert->get(), 3, id);
-        store::bind_integer(insert->get(), 4, static_cast<std::int64_t>(key.n_tokens));
-        if (auto stepped = store::step(insert->get()); !stepped) return error_of_sql(stepped.error());
-        store::rewind(insert->get());
+        done = run(index, "INSERT OR IGNORE INTO keys(scope, key, state, tokens) VALUES (?, ?, ?, ?)",
+                   [&](sqlite3_stmt* s) {
+                       bind_blob(s, 1, view_of(scope));
+                       bind_blob(s, 2, key_prefix(key.key));
+                       store::bind_integer(s, 3, id);
+                       store::bind_integer(s, 4, static_cast<std::int64_t>(key.n_tokens));
+                   });
+        if (!done) return tl::unexpected(done.error());
     }
     return id;
 }
@@ -241,7 +252,7 @@ Result<std::optional<KeyHit>> find_key(Index& index, const Digest& scope, const 
     const auto done = run(
         index,
         "SELECT states.name, keys.tokens FROM keys JOIN states ON states.id = keys.state "
-        "WHERE keys.scope = ? AND keys.key = ? ORDER BY states.used DESC LIMIT 1",
+        "WHERE keys.scope = ? AND keys.key = ? ORDER BY keys.state DESC LIMIT 1",
         [&](sqlite3_stmt* s) {
             bind_blob(s, 1, view_of(scope));
             bind_blob(s, 2, key_prefix(key));

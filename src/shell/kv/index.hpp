@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,7 +27,8 @@ namespace lc::kv {
 
 struct Index {
     store::Db db;
-    std::int64_t used = 0;  ///< the last value given out
+    std::int64_t used = 0;                                              ///< the last value given out
+    std::map<std::string, store::Statement, std::less<>> statements{};  ///< prepared once; gone before `db`
 };
 
 struct BlobRow {
@@ -91,7 +94,7 @@ struct KeyHit {
     Digest manifest{};
     std::uint32_t n_tokens = 0;
 };
-/// Of several states with that key the one used last.
+/// Of several states with that key the one saved last (a project's prefix is in thousands: no sorting here).
 [[nodiscard]] Result<std::optional<KeyHit>> find_key(Index& index, const Digest& scope, const Digest& key);
 
 /// Ids of the states that need the blob, directly or through later chunks.

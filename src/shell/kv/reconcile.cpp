@@ -22,6 +22,7 @@ using OnDisk = std::unordered_map<BlobId, std::uint64_t, HashId>;
 struct Pass {
     Store& store;
     OnDisk files;
+    std::unordered_map<BlobId, bool, HashId> sound{};  ///< what `usable` has found out
     std::uint64_t dropped_rows = 0, removed_files = 0, found_states = 0;
 
     /// Rows whose file is missing or has another length, and all that needs them.
@@ -62,36 +63,49 @@ struct Pass {
         });
     }
 
-    /// A row for a blob of a manifest whose file is there and sound; its id. not_found: it is not.
+    /// Is the blob stored, or at least there and sound?
+    bool usable(const BlobId& id) {
+        if (const auto known = sound.find(id); known != sound.end()) return known->second;
+        const auto row = find_blob(store.index, id);
+        const bool yes = row && (*row || (files.count(id) != 0 && probe_blob(store.folder, id)));
+        return sound[id] = yes;
+    }
+
+    /// The id of a usable blob's row, made when it has none.
     Result<std::int64_t> index_blob(const BlobId& id, std::int64_t parent) {
         const auto row = find_blob(store.index, id);
         if (!row) return tl::unexpected(row.error());
         if (*row) return (*row)->id;
-        const auto file = files.find(id);
-        if (file == files.end() || !probe_blob(store.folder, id))
-            return fail(Errc::not_found, short_name(id) + " is not there");
-        return add_blob(store.index, id, parent, file->second);
+        return add_blob(store.index, id, parent, files.at(id));
     }
 
+    /// not_found: some of its blobs are not there.
     Result<void> index_manifest(const ParsedManifest& parsed, std::uint64_t bytes) {
-        return transact(store.index, [&]() -> Result<void> {
-            std::vector<std::int64_t> refs;
-            std::int64_t parent = 0;
-            for (const Digest& name : parsed.chunks) {
-                const auto blob = index_blob({BlobKind::chunk, name}, parent);
-                if (!blob) return tl::unexpected(blob.error());
-                parent = *blob;
-            }
-            if (parent != 0) refs.push_back(parent);
-            for (const SnapshotRef& ref : parsed.manifest.snapshots) {
-                const auto blob = index_blob({BlobKind::snapshot, ref.name}, 0);
-                if (!blob) return tl::unexpected(blob.error());
-                refs.push_back(*blob);
-            }
-            const auto state = add_state(store.index, parsed, bytes, refs, parsed.manifest.saved_ms);
-            if (!state) return tl::unexpected(state.error());
-            return {};
-        });
+        const bool whole = std::all_of(parsed.chunks.begin(), parsed.chunks.end(),
+                                       [&](const Digest& name) {
+                                           return usable({BlobKind::chunk, name});
+                                       }) &&
+                           std::all_of(parsed.manifest.snapshots.begin(), parsed.manifest.snapshots.end(),
+                                       [&](const SnapshotRef& ref) {
+                                           return usable({BlobKind::snapshot, ref.name});
+                                       });
+        if (!whole) return fail(Errc::not_found, "some of its blobs are not there");
+        std::vector<std::int64_t> refs;
+        std::int64_t parent = 0;
+        for (const Digest& name : parsed.chunks) {
+            const auto blob = index_blob({BlobKind::chunk, name}, parent);
+            if (!blob) return tl::unexpected(blob.error());
+            parent = *blob;
+        }
+        if (parent != 0) refs.push_back(parent);
+        for (const SnapshotRef& ref : parsed.manifest.snapshots) {
+            const auto blob = index_blob({BlobKind::snapshot, ref.name}, 0);
+            if (!blob) return tl::unexpected(blob.error());
+            refs.push_back(*blob);
+        }
+        const auto state = add_state(store.index, parsed, bytes, refs, parsed.manifest.saved_ms);
+        if (!state) return tl::unexpected(state.error());
+        return {};
     }
 
     void remove(const BlobId& id) {
@@ -169,7 +183,7 @@ Result<void> reconcile(Store& store) {
     pass.files.reserve(stored->size());
     for (const StoredBlob& blob : *stored) pass.files.emplace(blob.id, blob.bytes);
     if (auto done = pass.drop_rows(); !done) return done;
-    if (auto done = pass.find_states(); !done) return done;
+    if (auto done = transact(store.index, [&] { return pass.find_states(); }); !done) return done;
     if (auto done = pass.drop_unneeded(); !done) return done;
     if (pass.dropped_rows + pass.removed_files + pass.found_states > 0) {
         store.report("kv: put in order: " + std::to_string(pass.found_states) + " states found, " +

@@ -118,7 +118,7 @@ inline Files mem_files(MemDisk& disk) {
         if (code != 0 && !half && code != ENOSPC && code != EIO) return fault(code, path);
         auto inode = std::make_shared<MemInode>();
         for (const auto piece : pieces) inode->data += piece;
-        if (disk.bytes() + inode->data.size() > disk.capacity) code = ENOSPC;
+        if (disk.capacity != ~0ull && disk.bytes() + inode->data.size() > disk.capacity) code = ENOSPC;
         if (code != 0) inode->data.resize(inode->data.size() / 2);  // a full disk leaves a part too
         if (code == 0 || half || !disk.stopped()) disk.files[path] = inode;
         if (code != 0) return fault(code, path);
@@ -167,8 +167,9 @@ inline Files mem_files(MemDisk& disk) {
     };
     f.list = [&disk](const std::string& dir) -> FileResult<std::vector<FileEntry>> {
         std::map<std::string, FileEntry> out;
-        for (const auto& child : disk.dirs) {
-            if (MemDisk::parent(child) == dir) out[child] = {child.substr(dir.size() + 1), true, 0};
+        for (auto child = disk.dirs.lower_bound(dir + "/"); child != disk.dirs.end() && child->starts_with(dir + "/");
+             ++child) {
+            if (MemDisk::parent(*child) == dir) out[*child] = {child->substr(dir.size() + 1), true, 0};
         }
         for (auto file = disk.files.lower_bound(dir + "/");
              file != disk.files.end() && file->first.starts_with(dir + "/"); ++file) {
