@@ -168,6 +168,13 @@ awaitable<Result<std::shared_ptr<const ModelInfo>>> describe(Engines& engines, s
     if (!engine->info || *header != engine->header) {
         engine->header = *header;
         engine->info = std::make_shared<const ModelInfo>(describe_header(engine->model, **header));
+        // What a start would decide: context, slots, template. Where it cannot be told (no engine program, say), the
+        // header's facts stand alone, and the start will say why.
+        auto input = prepare_input(*loop, *engine);
+        auto prepared = co_await asio::co_spawn(loop->files, prepare_there(std::move(input)), asio::use_awaitable);
+        if (prepared && engine->header == *header && engine->state.phase == engine::Phase::stopped) {
+            engine->info = std::make_shared<const ModelInfo>(std::move(prepared->info));
+        }
     }
     co_return engine->info;
 }

@@ -69,6 +69,7 @@ struct ModelInfo {
     std::string pooling;
     std::vector<std::string> notes;  ///< decisions and why: context, memory, template
     std::string template_note;       ///< empty: the model's own template is used as it is
+    bool tools = true;               ///< its chat template, own or given, renders tools
 };
 
 /// In use until this and all copies of it are gone: an engine in use is not stopped for idleness.

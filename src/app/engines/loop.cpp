@@ -33,10 +33,6 @@ std::string last_lines(std::string_view text, int count) {
     return std::string(lines.substr(lines.size() - std::min<std::size_t>(lines.size(), 4000)));
 }
 
-awaitable<Result<Prepared>> prepare_there(PrepareInput input) {
-    co_return prepare(input);
-}
-
 // ---- starting ---------------------------------------------------------------------------------------------------
 
 /// Engines that are configured but have no process yet, `except` left out.
@@ -98,15 +94,7 @@ awaitable<void> start(std::shared_ptr<Loop> loop, Engine& engine) {
     const std::uint64_t incarnation = ++engine.incarnation;
     engine.preparing = true;
     engine.show_output = false;
-    PrepareInput input;
-    input.model = engine.model;
-    input.engine_program = loop->options.engine_program;
-    input.templates_dir = loop->options.templates_dir;
-    input.engines_dir = loop->options.state_dir + "/engines";
-    input.socket = engine.socket;
-    input.engines = static_cast<int>(loop->engines.size());
-    input.to_come = engines_to_come(*loop, engine);
-    input.known = engine.header;
+    PrepareInput input = prepare_input(*loop, engine);
     auto prepared = co_await asio::co_spawn(loop->files, prepare_there(std::move(input)), asio::use_awaitable);
     if (loop->closed || incarnation != engine.incarnation) co_return;
     engine.preparing = false;
@@ -226,6 +214,23 @@ void arm(Loop& loop, Engine& engine) {
 }
 
 }  // namespace
+
+awaitable<Result<Prepared>> prepare_there(PrepareInput input) {
+    co_return prepare(input);
+}
+
+PrepareInput prepare_input(const Loop& loop, const Engine& engine) {
+    PrepareInput input;
+    input.model = engine.model;
+    input.engine_program = loop.options.engine_program;
+    input.templates_dir = loop.options.templates_dir;
+    input.engines_dir = loop.options.state_dir + "/engines";
+    input.socket = engine.socket;
+    input.engines = static_cast<int>(loop.engines.size());
+    input.to_come = engines_to_come(loop, engine);
+    input.known = engine.header;
+    return input;
+}
 
 Engine* find(const Loop& loop, std::string_view model) {
     for (const auto& engine : loop.engines) {

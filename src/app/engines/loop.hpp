@@ -78,4 +78,8 @@ void send(Loop& loop, Engine& engine, const engine::Event& event);
 
 void log(const Loop& loop, Level level, const Engine& engine, std::string_view text);
 
+/// What a start of this engine now would be decided from, and the deciding on the file thread.
+[[nodiscard]] PrepareInput prepare_input(const Loop& loop, const Engine& engine);
+awaitable<Result<Prepared>> prepare_there(PrepareInput input);
+
 }  // namespace lc::engines

@@ -145,6 +145,7 @@ Result<Prepared> prepare(const PrepareInput& input) {
             return tl::unexpected(written.error());
     }
     out.info.template_note = chosen->note;
+    out.info.tools = chosen->problem.empty();
     out.template_problem = chosen->problem;
 
     engine::Machine machine;

@@ -86,7 +86,10 @@ awaitable<json::array> models_json(Gateway& gateway) {
             row["size_bytes"] = (*info)->file_bytes;
             row["template"] = (*info)->template_note;
             row["notes"] = strings((*info)->notes);
-            row["capabilities"] = (*info)->pooling.empty() ? json::array{"chat", "tools"} : json::array{"embedding"};
+            json::array capabilities{"chat"};
+            if ((*info)->tools) capabilities.push_back("tools");
+            if (!(*info)->pooling.empty()) capabilities = {(*info)->pooling == "rank" ? "rerank" : "embedding"};
+            row["capabilities"] = std::move(capabilities);
         } else {
             row["error"] = info.error().detail;
         }

@@ -38,12 +38,12 @@ awaitable<json::object> local_entry(Gateway& gateway, const config::Model& model
         const auto& i = **info;
         entry["meta"] = {{"n_ctx", i.context_per_slot},      {"n_ctx_train", i.context_train},
                          {"n_params", i.parameters},         {"size", i.file_bytes}};
-        json::array capabilities{"completion", "chat", "tools"};
+        json::array capabilities{"completion", "chat"};
+        if (i.tools) capabilities.push_back("tools");
         if (i.fim) capabilities.push_back("fim");
         if (!i.pooling.empty()) capabilities = {i.pooling == "rank" ? "rerank" : "embedding"};
         if (const auto ready = engines::try_acquire(*gateway.engines, model.name)) {
             if (ready->meta->vision) capabilities.push_back("vision");
-            if (!ready->tools_ok) capabilities = {"completion", "chat"};
         }
         details["capabilities"] = std::move(capabilities);
         details["context"] = i.context_per_slot;
