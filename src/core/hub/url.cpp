@@ -63,6 +63,8 @@ Result<Url> from_view(const urls::url_view_base& view, std::string_view text) {
     }
     out.target = std::string(view.encoded_path());
     if (out.target.empty()) out.target = "/";
+    // Boost.URL lets a path begin right behind the port: "https://host:1!path".
+    if (!out.target.starts_with('/')) return bad("its path must begin with '/'");
     if (view.has_query()) out.target += "?" + std::string(view.encoded_query());
     return out;
 }

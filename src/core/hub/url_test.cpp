@@ -27,8 +27,9 @@ TEST(Url, Parse) {
         ASSERT_TRUE(url) << url.error().detail;
         EXPECT_EQ(*url, c.want);
     }
-    for (const char* bad : {"", "huggingface.co", "ftp://h/", "https://", "https://u:p@h/", "http://h:0/",
-                            "http://h:99999/", "http://h/a\r\nX: y", "file:///etc/passwd", "https://a%2fb/"}) {
+    for (const char* bad :
+         {"", "huggingface.co", "ftp://h/", "https://", "https://u:p@h/", "http://h:0/", "http://h:99999/",
+          "http://h/a\r\nX: y", "file:///etc/passwd", "https://a%2fb/", "https://h:8443!a?b"}) {
         SCOPED_TRACE(bad);
         const auto url = parse_url(bad);
         ASSERT_FALSE(url);
@@ -102,6 +103,7 @@ TEST(Url, Follow) {
         {"other scheme", "file:///etc/passwd", 0, ""},
         {"line break", "/x\r\nHost: y", 0, ""},
         {"user name", "https://hub.co@evil.com/", 0, ""},
+        {"path without a slash", "https://cdn.co:8443!a", 0, ""},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);

@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import random
 import resource
@@ -605,3 +606,11 @@ def test_plain_lines_elsewhere(pull, hub):
     hub.add(REPO, NAME, DATA)
     done = pull(REPO, TERM="xterm")
     assert "\r" not in done.stderr and NAME in done.stderr
+
+
+def test_the_guide_names_the_default_order(pull):
+    guide = pathlib.Path(__file__).parents[3] / "docs" / "guide" / "models.md"
+    order = pull("--help").stdout.split("the repository has:")[1].split(".")[0]
+    quants = [q.strip() for q in order.replace("\n", " ").split(",")]
+    assert quants[0] == "Q4_K_M" and len(quants) > 5
+    assert ", ".join(quants) in guide.read_text()
