@@ -38,6 +38,26 @@ def test_models_list_and_single(gateway):
     assert missing.error["message"]
 
 
+def test_upstream_passes_path_query_and_body(gateway, backend):
+    answer = gateway.post("/upstream/fake-model/chat/completions?a=b", {"messages": [], "fake": "normal", "model": "fake-model"},
+                          [("Content-Type", "application/json; x=y")])
+    assert answer.status == 200
+    request = backend.requests[-1]
+    assert request.target == "/v1/chat/completions?a=b"
+    assert dict((k.lower(), v) for k, v in request.headers)["content-type"] == "application/json; x=y"
+
+
+def test_the_query_reaches_the_backend(gateway, backend):
+    assert gateway.post("/v1/chat/completions?api-version=7", {"model": "fake-model", "messages": []}).status == 200
+    assert backend.requests[-1].target == "/v1/chat/completions?api-version=7"
+
+
+def test_a_name_that_the_backend_does_not_list_is_unknown(backend, make_gateway):
+    gateway = make_gateway(f'[[backend]]\nname = "fake"\nurl = "{backend.url}/v1"\n')
+    answer = gateway.chat(model="fake-modle")
+    assert answer.status == 404 and "fake-model" in answer.error["message"]
+
+
 def test_models_of_a_backend_that_lists_them_itself(backend, make_gateway):
     gateway = make_gateway(f'[[backend]]\nname = "fake"\nurl = "{backend.url}/v1"\n')
     assert {m["id"] for m in gateway.get("/v1/models").json["data"]} == {"fake-model", "fake-small"}

@@ -47,9 +47,9 @@ def test_stream_says_the_same_as_a_whole_answer(local):
 
 
 def test_progress_is_not_shown_to_who_did_not_ask(local):
-    answer = local.chat("hello " * 800, max_tokens=4, stream=True)
+    answer = local.chat("hello " * 300, max_tokens=4, stream=True)
     assert b"prompt_progress" not in answer.body
-    asked = local.chat("hallo " * 800, max_tokens=4, stream=True, return_progress=True)
+    asked = local.chat("hallo " * 300, max_tokens=4, stream=True, return_progress=True)
     assert b"prompt_progress" in asked.body
 
 
@@ -194,7 +194,7 @@ def test_an_explicit_cancel(local):
 
 
 def test_pings_say_how_far_the_prefill_is(local):
-    answer = local.chat(f"{time.time()} " + "many words to read here " * 2000, max_tokens=2, stream=True)
+    answer = local.chat(f"{time.time()} " + "many words to read here " * 800, max_tokens=2, stream=True)
     assert answer.status == 200 and answer.done, answer.body[-500:]
     if answer.pieces and answer.pieces[-1][0] > 6:  # a fast machine is done before the first ping
         assert any(b"prefill" in line for line in answer.comments)

@@ -16,12 +16,12 @@ def local(request, smollm2):
 
 
 def test_whole_answer(local):
-    answer = local.messages.create(model="smol", max_tokens=12, messages=HELLO, temperature=0)
+    answer = local.messages.create(model="smol", max_tokens=12, messages=HELLO)
     assert answer.content[0].text and answer.usage.output_tokens > 0
 
 
 def test_stream(local):
-    with local.messages.stream(model="smol", max_tokens=12, messages=HELLO, temperature=0) as stream:
+    with local.messages.stream(model="smol", max_tokens=12, messages=HELLO) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert text and final.content[0].text == text and final.usage.output_tokens > 0

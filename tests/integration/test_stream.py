@@ -120,6 +120,28 @@ def test_a_backend_that_answers_without_a_stream(gateway):
     assert answer.text == "Hello from the scripted backend." if answer.status == 200 else answer.error
 
 
+@pytest.mark.parametrize("script", ["done_and_open", "done_and_cut"])
+def test_an_answer_is_over_when_it_says_so(gateway, script):
+    """What a backend does with its connection after [DONE] is no business of the client's."""
+    answer = gateway.post("/v1/chat/completions", stream_body(fake=script))
+    assert answer.status == 200 and answer.done and answer.clean
+    assert answer.text == "whole" and answer.body.endswith(b"data: [DONE]\n\n")
+    assert gateway.wait_request()["status"] == 200
+
+
+@pytest.mark.parametrize("kind,status,code", [("rate", 429, "rate_limited"), ("overflow", 400, "context_length_exceeded")])
+def test_an_error_that_comes_first_is_a_real_status(gateway, kind, status, code):
+    answer = gateway.post("/v1/chat/completions", stream_body(fake=f"error_first:{kind}"))
+    assert answer.status == status and answer.error["code"] == code
+    assert status != 429 or int(answer.header("retry-after")) >= 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_redirect_is_told_not_followed(gateway, stream):
+    answer = gateway.post("/v1/chat/completions", {**stream_body(fake="redirect"), "stream": stream})
+    assert answer.status == 502 and "elsewhere.invalid" in answer.error["message"]
+
+
 def test_a_client_that_leaves_cancels_its_upstream(gateway, backend):
     c = gateway.open_stream(stream_body(fake="drip:0.05"))
     c.read_head()
