@@ -48,6 +48,7 @@ function(localcode_module folder)
     add_executable(test_${name} ${tests})
     target_link_libraries(test_${name} PRIVATE lc_${name} localcode_flags GTest::gtest GTest::gtest_main)
     add_test(NAME ${folder} COMMAND test_${name})
-    set_tests_properties(${folder} PROPERTIES LABELS unit TIMEOUT 300)
+    # ccache makes __FILE__ relative to the build folder: tests that read files beside their sources start there.
+    set_tests_properties(${folder} PROPERTIES LABELS unit TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()
 endfunction()

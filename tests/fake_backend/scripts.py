@@ -516,6 +516,45 @@ async def cut_stream(c, request, how="close"):
 
 
 @script
+async def done_and_open(c, request):
+    """A whole answer with [DONE], but the body never ends."""
+    await c.sse()
+    await c.event(chunk(request, {"content": "whole"}))
+    await c.event(chunk(request, {}, finish="stop"))
+    await c.body(b"data: [DONE]\n\n")
+    await c.sleep(3600)
+
+
+@script
+async def done_and_cut(c, request):
+    """A whole answer with [DONE], then the connection ends without the last chunk."""
+    await c.sse()
+    await c.event(chunk(request, {"content": "whole"}))
+    await c.event(chunk(request, {}, finish="stop"))
+    await c.body(b"data: [DONE]\n\n")
+    await asyncio.sleep(0.05)
+    c.cut()
+
+
+@script
+async def error_first(c, request, kind="rate"):
+    """200 and an event stream, whose first event is an error: rate, overflow."""
+    await c.sse()
+    if kind == "rate":
+        await c.body(b'data: {"error":{"message":"slow down","type":"rate_limit_error","code":"rate_limit_exceeded"}}\n\n')
+    else:
+        await c.body(b'data: {"error":{"message":"This model\'s maximum context length is 4096 tokens","code":400}}\n\n')
+    await c.end()
+
+
+@script
+async def redirect(c, request):
+    """To somewhere else."""
+    c.keep_alive = False
+    await c.send(b"HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.invalid/v1\r\nContent-Length: 0\r\n\r\n")
+
+
+@script
 async def half_closed(c, request):
     """Some tokens, then FIN, while it goes on reading."""
     await c.sse()

@@ -5,8 +5,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <unistd.h>
 
 #include <csignal>
@@ -152,6 +154,8 @@ gateway::awaitable<void> shut_down(Running& running, std::chrono::milliseconds g
     grace_over.cancel();
     co_await gateway::stop(*running.gateway, std::chrono::milliseconds(5'000));
     co_await net::drain(*running.admin, std::chrono::milliseconds(200));
+    // Those that were just told to end do so in the loop's next turns.
+    for (int turn = 0; turn < 3; ++turn) co_await asio::post(running.io, asio::use_awaitable);
     running.io.stop();
 }
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -229,6 +230,14 @@ void cancel_all(Gateway& gateway) {
 
 awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace) {
     cancel_all(gateway);
+    // Coroutines of ours end before what they refer to does.
+    for (const auto& backend : gateway.backends) {
+        if (backend.question) net::cancel(*backend.question);
+        if (const auto asking = backend.asking) {
+            boost::system::error_code woken;
+            co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        }
+    }
     co_await engines::stop_all(*gateway.engines, engine_grace);
 }
 

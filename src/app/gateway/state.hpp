@@ -38,6 +38,7 @@ struct Backend {
     Clock::time_point asked{};  ///< when its list of models was asked for last
     std::string error;          ///< why that failed, empty when it did not
     std::shared_ptr<asio::steady_timer> asking;  ///< while it is being asked: cancelled when the answer is there
+    net::CallPtr question;      ///< the call by which it is being asked
 };
 
 /// One request that is being answered. Lives in its handler's coroutine frame; `Gateway::turns` points at it meanwhile.

@@ -66,7 +66,7 @@ Result<std::vector<std::string>> model_ids(const std::string& body) {
     return ids;
 }
 
-awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, const Backend& backend) {
+awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, Backend& backend) {
     net::Request request;
     request.method = "GET";
     request.target = "/models";
@@ -74,12 +74,15 @@ awaitable<Result<std::vector<std::string>>> ask_models(Gateway& gateway, const B
     if (!backend.key.empty()) request.fields.push_back({"authorization", "Bearer " + backend.key});
     for (const auto& [name, value] : backend.config.headers) net::set(request.fields, name, value);
     const net::Timeouts timeouts{std::chrono::seconds(3), std::chrono::seconds(5), std::chrono::seconds(5)};
-    auto answer = co_await net::fetch(*gateway.pool, backend.target, timeouts, std::move(request));
-    if (!answer) co_return tl::unexpected(answer.error());
-    if (answer->status != 200) {
-        co_return fail(Errc::upstream_error, "GET /models answered " + std::to_string(answer->status));
+    backend.question = net::make_call(*gateway.pool, backend.target, timeouts);
+    const auto head = co_await net::exchange(*backend.question, std::move(request));
+    if (!head) co_return tl::unexpected(head.error());
+    if (head->status != 200) {
+        co_return fail(Errc::upstream_error, "GET /models answered " + std::to_string(head->status));
     }
-    co_return model_ids(answer->body);
+    const auto body = co_await net::read_all(*backend.question);
+    if (!body) co_return tl::unexpected(body.error());
+    co_return model_ids(*body);
 }
 
 /// Wakes those who wait for the answer, whatever happens.
@@ -90,6 +93,7 @@ struct Asking {
         backend.asking = std::make_shared<asio::steady_timer>(gateway.executor, Clock::time_point::max());
     }
     ~Asking() {
+        backend.question.reset();
         backend.asking->cancel();
         backend.asking.reset();
     }
@@ -99,8 +103,10 @@ struct Asking {
 
 awaitable<void> learn_from(Gateway& gateway, std::size_t index) {
     auto& backend = gateway.backends[index];
+    if (gateway.stopping || backend.asking) co_return;
     const Asking asking(gateway, backend);
     auto ids = co_await ask_models(gateway, backend);
+    if (gateway.stopping) co_return;
     if (!ids) {
         backend.error = ids.error().detail;
         say(gateway, Level::warn, "backend " + backend.config.name + ": its models are not known: " + backend.error);
@@ -118,7 +124,7 @@ awaitable<void> learn_from(Gateway& gateway, std::size_t index) {
 }  // namespace
 
 awaitable<void> learn_models(Gateway& gateway, std::chrono::seconds max_age) {
-    for (std::size_t i = 0; i < gateway.backends.size(); ++i) {
+    for (std::size_t i = 0; i < gateway.backends.size() && !gateway.stopping; ++i) {
         const auto& backend = gateway.backends[i];
         if (!backend.config.models.empty() || backend.asking) continue;
         // One that could not be asked may be starting: it is asked again soon.

@@ -153,7 +153,7 @@ void check_backends(const Config& config, const Positions& at, Problems& out) {
             report(out, here, std::move(message));
         }
         if (!backend.url.empty() && !web_url(backend.url)) {
-            report(out, here, "url must be http://HOST[:PORT]/PATH or https://... without user, query or fragment, got " + quoted(backend.url));
+            report(out, here, "url must begin with http:// or https:// and name a host, without user, query or fragment, got " + quoted(backend.url));
         }
         check_headers(backend, here, out);
     }

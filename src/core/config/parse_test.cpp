@@ -153,7 +153,7 @@ TEST(Parse, Problems) {
          {"1:1 there is no preset 'zia'; known: zai"}},
         {"url without a scheme",
          "[[backend]]\nname = \"a\"\nurl = \"llm.example\"\n",
-         {"1:1 url must begin with http:// or https:// and name a host, got 'llm.example'"}},
+         {"1:1 url must begin with http:// or https:// and name a host, without user, query or fragment, got 'llm.example'"}},
         {"two backends of one name",
          "[[backend]]\nname = \"a\"\nurl = \"http://h\"\n[[backend]]\nname = \"a\"\nurl = \"http://h\"\n",
          {"4:1 two backends have the name 'a'"}},

@@ -113,8 +113,9 @@ Result<std::vector<SessionInfo>> sessions(Store& store) {
         SessionInfo& info = out[found->second];
         info.tokens = std::max<std::uint64_t>(info.tokens, row.n_tokens);
         info.bytes += row.bytes;
-        if (row.used_ms >= info.last_used_ms) {
-            info.last_used_ms = row.used_ms;
+        info.last_used_ms = std::max(info.last_used_ms, row.used_ms);
+        if (row.used >= info.used) {
+            info.used = row.used;
             info.model = row.model;
         }
         states_of[found->second].push_back(i);
@@ -140,7 +141,7 @@ Result<std::vector<SessionInfo>> sessions(Store& store) {
         }
     }
     std::stable_sort(out.begin(), out.end(),
-                     [](const auto& a, const auto& b) { return a.last_used_ms > b.last_used_ms; });
+                     [](const auto& a, const auto& b) { return a.used > b.used; });
     return out;
 }
 

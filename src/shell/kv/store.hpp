@@ -136,6 +136,7 @@ struct SessionInfo {
     std::uint64_t bytes = 0;         ///< of all its states' blobs
     std::uint64_t shared_bytes = 0;  ///< of these, what other sessions need too
     std::int64_t last_used_ms = 0;
+    std::uint64_t used = 0;  ///< grows with each use: tells the order where the clock does not
 };
 /// Last used first.
 [[nodiscard]] Result<std::vector<SessionInfo>> sessions(Store& store);

@@ -283,7 +283,9 @@ TEST(Store, ALostIndexIsRebuilt) {
         EXPECT_TRUE(lookup(*store, prompt.scope, prompt.rendering, prompt.keys()).value());
         auto after = sessions(*store).value();
         ASSERT_EQ(after.size(), 2u);
-        std::sort(after.begin(), after.end(), [](auto& a, auto& b) { return a.id > b.id; });
+        for (auto* list : {&before, &after}) {
+            std::sort(list->begin(), list->end(), [](auto& a, auto& b) { return a.id > b.id; });
+        }
         for (std::size_t i = 0; i < 2; ++i) {
             EXPECT_EQ(after[i].id, before[i].id);
             EXPECT_EQ(after[i].bytes, before[i].bytes);
