@@ -212,7 +212,7 @@ std::span<const std::string_view> environment_names() {
 
 Overlaid overlay(Config config, const CliOptions& options, const Environment& environment) {
     Overlaid out{std::move(config), {}};
-    
+    from_environment(out.config, environment, out.problems);
     from_options(out.config, options, out.problems);
     for (Backend& backend : out.config.backends) backend = with_preset(std::move(backend));
     return out;
