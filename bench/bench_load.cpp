@@ -3,6 +3,7 @@
 //
 //   bench_load PORT BODY-FILE CONNECTIONS REQUESTS      latency: REQUESTS in all, after 50 that are not counted
 //   bench_load PORT BODY-FILE STREAMS --tokens N        one request on each of STREAMS connections; counts N token frames
+//   ... --path PATH                                     instead of /v1/chat/completions; comes last
 #include <algorithm>
 #include <boost/asio.hpp>
 #include <charconv>
@@ -72,7 +73,7 @@ awaitable<Answer> read_answer(tcp::socket& socket, std::string& buffer) {
         co_return answer;
     }
     std::string frames;  // unchunked bytes that are no whole frame yet
-    bool done = false;
+    bool done = !head_says(head, "text/event-stream");  // only an event stream has a last event
     while (true) {
         const auto line_end = buffer.find("\r\n");
         std::size_t size = 0;
@@ -148,8 +149,13 @@ double at(std::vector<double>& sorted, double share) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::string path = "/v1/chat/completions";
+    if (argc > 2 && std::strcmp(argv[argc - 2], "--path") == 0) {
+        path = argv[argc - 1];
+        argc -= 2;
+    }
     if (argc < 5) {
-        std::fprintf(stderr, "usage: bench_load PORT BODY-FILE CONNECTIONS REQUESTS | STREAMS --tokens N\n");
+        std::fprintf(stderr, "usage: bench_load PORT BODY-FILE CONNECTIONS REQUESTS | STREAMS --tokens N  [--path PATH]\n");
         return 2;
     }
     std::ifstream file(argv[2], std::ios::binary);
@@ -167,7 +173,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "bench_load: nothing to do (empty body file, or a number that is none)\n");
         return 2;
     }
-    run.request = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
+    run.request = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
                   std::to_string(body.size()) + "\r\n\r\n" + body;
 
     asio::io_context io(1);

@@ -93,7 +93,7 @@ class Bench:
             path = folder / f"body-{stream}.json"
             path.write_bytes(request_body(stream))
             self.bodies[stream] = path
-        self.ports, self.pids = {"direct": free_port()}, {"direct": []}
+        self.ports, self.pids, self.paths = {"direct": free_port()}, {"direct": []}, {}
         self.backend = self.start([args.backend, str(self.ports["direct"])], self.ports["direct"])
 
     def start(self, command, port, env=None):
@@ -111,14 +111,14 @@ class Bench:
         wait_port(port, process)
         return process
 
-    def add_nginx(self):
+    def add_nginx(self, name="nginx"):
         if not shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"):
             sys.exit("nginx is missing; tools/setup/packages.sh bench installs it")
         port = free_port()
         temp = "\n".join(f"  {k}_temp_path {self.folder}/nginx-{k};" for k in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        conf = self.folder / "nginx.conf"
+        conf = self.folder / f"{name.replace(' ', '-')}.conf"
         conf.write_text(f"""
-daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log {self.folder}/nginx-error.log warn;
+daemon off; worker_processes 1; pid {conf}.pid; error_log {self.folder}/nginx-error.log warn;
 events {{ worker_connections 4096; }}
 http {{
 {temp}
@@ -132,7 +132,8 @@ http {{
 """)
         program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
         process = self.start([program, "-e", str(self.folder / "nginx-error.log"), "-c", str(conf)], port)
-        self.ports["nginx"], self.pids["nginx"] = port, [process.pid, *children(process.pid)]
+        time.sleep(0.2)  # for its worker
+        self.ports[name], self.pids[name] = port, [process.pid, *children(process.pid)]
 
     def add_localcode(self, name, settings):
         port = free_port()
@@ -152,10 +153,13 @@ http {{
         self.ports[name], self.pids[name] = port, [process.pid]
         return process.pid
 
+    def load_command(self, way, body, connections, *more):
+        path = ["--path", self.paths[way]] if way in self.paths else []
+        return [self.args.load, str(self.ports[way]), str(body), str(connections), *map(str, more), *path]
+
     def load(self, way, body, connections, *more):
         before = cpu_seconds(self.pids[way])
-        done = subprocess.run([self.args.load, str(self.ports[way]), str(body), str(connections), *map(str, more)],
-                              capture_output=True, text=True)
+        done = subprocess.run(self.load_command(way, body, connections, *more), capture_output=True, text=True)
         if not done.stdout.strip():
             sys.exit(f"bench_load failed: {done.stderr}")
         result = json.loads(done.stdout)
@@ -210,10 +214,15 @@ def main():
         bench = Bench(args, folder, stack)
         bench.add_nginx()
         local = bench.add_localcode("LocalCode", "")
-        bench.add_localcode("LocalCode, log off", "[log]\nrequests = false")
+        quiet = "LocalCode, console log off"
+        bench.add_localcode(quiet, "[log]\nrequests = false")
+        # The same gateway, but a path that it only passes through: no look into the request or the answer.
+        tunnel = "LocalCode, passed through"
+        bench.ports[tunnel], bench.pids[tunnel] = bench.ports[quiet], bench.pids[quiet]
+        bench.paths[tunnel] = "/upstream/bench/chat/completions"
         time.sleep(1)
         idle = rss_kb(local)
-        ways = ["direct", "nginx", "LocalCode", "LocalCode, log off"]
+        ways = ["direct", "nginx", tunnel, quiet, "LocalCode"]
         cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
         print(f"{datetime.date.today()}, {os.cpu_count()} cores ({cpu}), request {len(request_body(True))} bytes, "
               f"{rounds} rounds of {requests} requests, median round\n", flush=True)
@@ -226,11 +235,15 @@ def main():
         print(f"\n{streams} streams at 50 tokens/s for {stream_seconds} s:\n")
         print("| through | errors | seconds | CPU us/token | peak kB/stream |")
         print("|---|---|---|---|---|")
-        for way in ("direct", "nginx", "LocalCode, log off"):
+        # Fresh processes, so that memory is that of the streams alone.
+        bench.add_nginx("nginx, fresh")
+        for way in (quiet, tunnel):
+            bench.add_localcode(f"{way}, fresh", "[log]\nrequests = false")
+        bench.paths[f"{tunnel}, fresh"] = bench.paths[tunnel]
+        for way in ("direct", "nginx, fresh", f"{tunnel}, fresh", f"{quiet}, fresh"):
             pids = bench.pids[way]
             before = cpu_seconds(pids), sum(map(rss_kb, pids))
-            load = subprocess.Popen([args.load, str(bench.ports[way]), str(body), str(streams), "--tokens", str(tokens)],
-                                    stdout=subprocess.PIPE, text=True)
+            load = subprocess.Popen(bench.load_command(way, body, streams, "--tokens", tokens), stdout=subprocess.PIPE, text=True)
             peak = before[1]
             while load.poll() is None:
                 peak = max(peak, sum(map(rss_kb, pids)))
@@ -239,7 +252,7 @@ def main():
             errors += result["errors"]
             spent = (cpu_seconds(pids) - before[0]) * 1e6 / (streams * tokens)
             extra = f"{spent:.1f} | {(peak - before[1]) / streams:.1f}" if pids else " | "
-            print(f"| {way} | {result['errors']} | {result['seconds']:.1f} | {extra} |", flush=True)
+            print(f"| {way.removesuffix(', fresh')} | {result['errors']} | {result['seconds']:.1f} | {extra} |", flush=True)
         print(f"\nLocalCode idle, before the first request: {idle / 1024:.1f} MB resident.")
         print(f"Errors in all: {errors}")
         return 1 if errors else 0
