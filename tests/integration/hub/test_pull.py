@@ -614,3 +614,38 @@ def test_the_guide_names_the_default_order(pull):
     quants = [q.strip() for q in order.replace("\n", " ").split(",")]
     assert quants[0] == "Q4_K_M" and len(quants) > 5
     assert ", ".join(quants) in guide.read_text()
+
+
+def test_serve_fetches_first(hub, make_gateway):
+    hub.add(REPO, NAME, DATA)
+    env = {"HF_ENDPOINT": hub.url}
+    gateway = make_gateway(args=["--hf", f"{REPO}:q4_k_m"], env=env)
+    path = gateway.home / "xcache" / "localcode" / "models" / "hf" / REPO / NAME
+    assert path.read_bytes() == DATA
+    assert str(path) in gateway.log
+    gateway.stop()
+    before = len(hub.requests)
+    gateway.start()
+    assert len(hub.requests) == before, "the second start needs no hub"
+
+
+def test_serve_without_the_model(hub, make_gateway):
+    for spec, says in ((f"{REPO}:Q8_0", "nearest: Q4_K_M"), ("org/nothing", "does not exist")):
+        hub.add(REPO, NAME, DATA)
+        gateway = make_gateway(args=["--hf", spec], env={"HF_ENDPOINT": hub.url}, start=False)
+        assert gateway.launch().process.wait(30) != 0
+        assert says in gateway.log
+        gateway.process = None
+
+
+def test_ctrl_c_while_serve_fetches(hub, make_gateway):
+    hub.add(REPO, NAME, DATA)
+    released = threading.Event()
+    hub.fault(FILE, hang_after(2_000_000, released))
+    gateway = make_gateway(args=["--hf", REPO], env={"HF_ENDPOINT": hub.url}, start=False)
+    process = gateway.launch().process
+    until(lambda: hub.seen(FILE), message="it should download")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130, gateway.log
+    released.set()
+    gateway.process = None
