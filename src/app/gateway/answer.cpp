@@ -81,7 +81,12 @@ awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error) {
     }
     net::send_now(*turn.exchange, api::error_frames(turn.match.dialect, error));
     // An overflow is a whole answer that clients act upon; anything else is a cut, and must look like one.
-    co_await (error.code == Errc::context_length_exceeded ? end_after_error(turn) : cut_after_error(turn));
+    // Two statements: g++ 12 miscompiles a conditional inside co_await.
+    if (error.code == Errc::context_length_exceeded) {
+        co_await end_after_error(turn);
+    } else {
+        co_await cut_after_error(turn);
+    }
 }
 
 awaitable<void> end_after_error(Turn& turn) { co_await net::finish(*turn.exchange); }
