@@ -15,6 +15,8 @@ WORDS = ("river stone light garden window paper engine cloud silver market table
          "travel bottle friend morning circle anchor basket candle desert escape fabric gentle harbor island").split()
 TOKENS = 900
 
+pytestmark = pytest.mark.full  # minutes of prefill on slow cores
+
 
 def required(variable):
     path = os.environ.get(variable)
