@@ -126,11 +126,7 @@ void write(std::string& out, bool value) {
 }
 void write(std::string& out, double value) {
     char buffer[32];
-    if (!std::isfinite(value)) {
-        out += "null";
-        return;
-    }
-    // Microseconds are enough, and keep the text short.
+    // Microseconds are enough, and keep the text short. `absent` has kept out what is no sensible number.
     const auto result = std::to_chars(buffer, buffer + sizeof buffer, std::round(value * 1000) / 1000);
     out.append(buffer, result.ptr);
 }
@@ -145,6 +141,10 @@ void write(std::string& out, const R& record);
 
 bool absent(const std::string& value) {
     return value.empty();
+}
+/// Times and speeds: what is not finite or beyond all measure has no JSON form that reads back as the same.
+bool absent(const std::optional<double>& value) {
+    return !value || !(std::abs(*value) < 1e12);
 }
 template <class T>
 bool absent(const std::optional<T>& value) {

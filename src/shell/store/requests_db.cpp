@@ -169,14 +169,15 @@ void write_loop(RequestsDb& self) {
         if (done) trim_when_due(self, size);
         lock.lock();
         const std::string line = book(self, done, batch);
-        self.writing = false;
-        ++self.attempts;
-        self.idle.notify_all();
+        // Told before `flush` returns: who waited for the outcome has also seen the report of it.
         if (!line.empty() && self.report) {
             lock.unlock();
             self.report(line);
             lock.lock();
         }
+        self.writing = false;
+        ++self.attempts;
+        self.idle.notify_all();
         if (!done) self.wake.wait_for(lock, self.tuning.retry_after, [&] { return self.stop; });
     }
 }

@@ -129,10 +129,12 @@ TEST(RecordJson, WritesValidJsonForAnyBytes) {
     for (int i = 0; i < 256; ++i) r.response_preview += static_cast<char>(i);
     r.response_preview += "\xed\xa0\x80\xf4\x90\x80\x80\xc0\xaf\xe2\x82";  // surrogate, too large, overlong, cut
     r.tokens_per_second = NAN;
+    r.ms.total = 1e306;
     const auto back = record_from_json(to_json(r));
     ASSERT_TRUE(back) << back.error().detail;
     EXPECT_NE(back->response_preview.find("\xef\xbf\xbd"), std::string::npos);
     EXPECT_FALSE(back->tokens_per_second);
+    EXPECT_FALSE(back->ms.total);
 }
 
 TEST(RecordJson, ToleratesOtherVersions) {
