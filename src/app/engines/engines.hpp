@@ -57,6 +57,7 @@ struct Meta {
     std::string chat_template;          ///< as the engine uses it
     std::vector<std::string> features;  ///< of GET /localcode/engine; empty for a stock llama-server
     std::string engine;                 ///< "localcode-engine" or "llama-server"
+    std::string about;                  ///< body of GET /localcode/engine, as it came; empty for a stock llama-server
 };
 
 /// What is known of a model without starting it (GGUF header and config), and what its last start decided.

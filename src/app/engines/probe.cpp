@@ -71,6 +71,7 @@ Result<Probed> read_props(std::string props, std::string_view engine) {
         object != nullptr && text_at(*object, "engine") == "localcode-engine") {
         out.ours = true;
         out.meta.engine = "localcode-engine";
+        out.meta.about = engine;
         const auto* features = object->if_contains("features");
         if (const auto* list = features == nullptr ? nullptr : features->if_array()) {
             for (const auto& feature : *list) {

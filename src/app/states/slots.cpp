@@ -1,0 +1,284 @@
+// Which request gets which slot, and when.
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "app/states/loop.hpp"
+
+namespace lc::states {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto tuple_awaitable = asio::as_tuple(asio::use_awaitable);
+constexpr auto hold_for_main = 3s;
+constexpr auto patience_for_copy = 2s;
+constexpr std::size_t max_seen = 4096;
+
+std::string waiting_text(const EngineSlots& engine, const Waiter& waiter) {
+    std::size_t before = 0;
+    for (const auto& other : engine.waiters) before += other->order < waiter.order ? 1 : 0;
+    return "waiting for a slot of model " + engine.model +
+           (before > 0 ? " (" + std::to_string(before) + " before)" : std::string());
+}
+
+/// Sessions of different tenants are different sessions.
+std::string scoped(const Want& want) {
+    if (want.session.empty() || want.name_space.empty()) return want.session;
+    return want.name_space + '\n' + want.session;
+}
+
+void mark_seen(States& states, const std::string& session) {
+    if (session.empty() || !states.seen_set.insert(session).second) return;
+    states.seen.push_back(session);
+    if (states.seen.size() > max_seen) {
+        states.seen_set.erase(states.seen.front());
+        states.seen.pop_front();
+    }
+    if (states.seen_changed) states.seen_changed->cancel();
+}
+
+/// A title is asked for before the request that it is the title of: that one goes first.
+awaitable<void> wait_for_main(StatesPtr states, std::string session, engines::Leave* leave,
+                              const std::function<void(std::string)>& on_wait) {
+    const auto until = Clock::now() + hold_for_main;
+    if (!states->seen_changed) {
+        states->seen_changed = std::make_shared<asio::steady_timer>(states->executor, Clock::time_point::max());
+    }
+    const auto timer = states->seen_changed;
+    while (!states->seen_set.contains(session) && Clock::now() < until && !(leave && leave->left) && !states->closing) {
+        if (on_wait) on_wait("waiting for the main request of this session");
+        asio::steady_timer tick(states->executor, std::min(until, Clock::now() + 100ms));
+        co_await tick.async_wait(tuple_awaitable);
+    }
+}
+
+/// In the queue for as long as it lives.
+struct Queued {
+    EngineSlots& engine;
+    std::shared_ptr<Waiter> waiter;
+    engines::Leave* leave;
+    Queued(EngineSlots& e, std::shared_ptr<Waiter> w, engines::Leave* l) : engine(e), waiter(std::move(w)), leave(l) {
+        engine.waiters.push_back(waiter);
+        if (leave) leave->wake = [held = waiter] { held->timer.cancel(); };
+    }
+    ~Queued() {
+        engine.waiters.remove(waiter);
+        if (leave) leave->wake = nullptr;
+    }
+    Queued(const Queued&) = delete;
+    Queued& operator=(const Queued&) = delete;
+};
+
+std::string session_name(std::string_view scoped_session) {
+    const auto at = scoped_session.find('\n');
+    return std::string(at == std::string_view::npos ? scoped_session : scoped_session.substr(at + 1));
+}
+
+}  // namespace
+
+EnginePtr engine_of(const StatesPtr& states, const engines::Ready& ready) {
+    EnginePtr& engine = states->engines[ready.model];
+    if (engine && engine->incarnation == ready.incarnation) return engine;
+    if (engine) {
+        engine->gone = true;
+        std::size_t lost = 0;
+        for (const auto& slot : engine->slots) lost += slot.session.empty() ? 0 : 1;
+        if (lost > 0) {
+            count(*states, "slot_lost");
+            say(*states, Level::info, "model " + ready.model + ": the engine is another process now, " +
+                                          std::to_string(lost) + " sessions start from the store again");
+        }
+    }
+    engine = std::make_shared<EngineSlots>();
+    engine->model = ready.model;
+    engine->incarnation = ready.incarnation;
+    engine->target = ready.target;
+    engine->ours = ready.ours;
+    engine->info = ready.info;
+    engine->meta = ready.meta;
+    if (ready.meta) {
+        engine->about = parse_engine_state(ready.meta->about);
+        engine->rendering = sha256(ready.meta->chat_template);
+    }
+    const auto n = static_cast<std::size_t>(std::max<std::int64_t>(ready.slots, 1));
+    engine->slots.resize(n);
+    engine->held.resize(n);
+    engine->saving.resize(n);
+    return engine;
+}
+
+void deal(const StatesPtr& states, EngineSlots& engine) {
+    while (!engine.waiters.empty()) {
+        std::vector<slots::Ask> asks;
+        std::vector<Waiter*> who;
+        for (const auto& waiter : engine.waiters) {
+            if (waiter->choice) continue;
+            const double waited = std::chrono::duration<double>(Clock::now() - waiter->since).count();
+            asks.push_back({waiter->session, waiter->background, waiter->order, waited});
+            who.push_back(waiter.get());
+        }
+        const auto next = slots::next(engine.slots, asks);
+        if (!next) return;
+        Waiter& waiter = *who[*next];
+        waiter.choice = slots::choose(engine.slots, asks[*next]);
+        auto& slot = engine.slots[waiter.choice->slot];
+        slot.busy = true;
+        slot.used = ++states->order;
+        waiter.timer.cancel();
+    }
+}
+
+awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, Want want,
+                                std::function<void(std::string)> on_wait, engines::Leave* leave) {
+    const auto engine = engine_of(states, ready);
+    SeatPtr seat(new Seat);
+    seat->states = states;
+    seat->engine = engine;
+    seat->name_space = want.name_space;
+    if (want.several) {
+        // What it leaves in which slot is not known: those that are idle now may all be used.
+        for (std::size_t i = 0; i < engine->slots.size(); ++i) {
+            if (!engine->slots[i].busy) engine->slots[i].session.clear();
+        }
+        co_return seat;
+    }
+    const std::string session = scoped(want);
+    seat->background = slots::is_background(want.kind);
+    if (!seat->background) mark_seen(*states, session);
+    if (seat->background && !session.empty() && !states->seen_set.contains(session)) {
+        co_await wait_for_main(states, session, leave, on_wait);
+    }
+    {
+        const Queued queued(*engine, std::make_shared<Waiter>(states->executor, session), leave);
+        Waiter& waiter = *queued.waiter;
+        waiter.background = seat->background;
+        waiter.order = ++states->order;
+        deal(states, *engine);
+        while (!waiter.choice) {
+            if (leave && leave->left) co_return fail(Errc::cancelled, "the client left");
+            if (states->closing) co_return fail(Errc::overloaded, "LocalCode is shutting down", 5);
+            if (on_wait) on_wait(waiting_text(*engine, waiter));
+            waiter.timer.expires_after(1s);
+            co_await waiter.timer.async_wait(tuple_awaitable);
+            if (!waiter.choice) deal(states, *engine);  // patience may have run out
+        }
+        seat->slot = waiter.choice->slot;
+        seat->chosen = true;
+        const bool displaces = waiter.choice->displaces;
+        if (waiter.choice->save_first && !engine->saving[seat->slot]) {
+            run_beside(states, save_slot(states, engine, seat->slot));
+        }
+        if (const auto saving = engine->saving[seat->slot]; saving && (displaces || waiter.choice->save_first)) {
+            co_await wait_copied(saving, patience_for_copy);
+        }
+        if (leave && leave->left) co_return fail(Errc::cancelled, "the client left");
+    }
+    auto& slot = engine->slots[seat->slot];
+    auto& held = engine->held[seat->slot];
+    seat->in_memory = !session.empty() && slot.session == session;
+    const bool other_tenant = held.name_space != want.name_space && !held.chain.empty();
+    if (!seat->in_memory) {
+        const auto name_space = held.name_space;
+        held = Held{};
+        held.name_space = name_space;
+    }
+    slot.session = seat->background ? std::string() : session;
+    slot.unsaved = 0;
+    seat->members.push_back({"id_slot", std::to_string(seat->slot)});
+    const bool fresh = want.cache != "use" || other_tenant;
+    if (fresh) seat->members.push_back({"cache_prompt", "false"});
+    seat->keeps = !seat->background && want.cache != "off" && !session.empty();
+    if (fresh) {
+        seat->expected.reason = other_tenant && want.cache == "use" ? "tenant" : "cache_" + want.cache;
+        if (want.keys) {
+            seat->chain.push_back(want.keys->head);
+            seat->chain.insert(seat->chain.end(), want.keys->messages.begin(), want.keys->messages.end());
+        }
+    }
+    co_await find_identity(states, engine);
+    if (!fresh) co_await prepare_use(states, *seat, want);
+    if (engine->identity) {
+        seat->scope.identity = *engine->identity;
+        seat->scope.name_space = kv::namespace_digest(want.name_space);
+    }
+    held.name_space = want.name_space;
+    held.session = session_name(session);
+    held.chain = seat->chain;
+    held.head = seat->head;
+    held.serial = ++states->order;
+    held.worth_saving = seat->keeps;
+    co_return seat;
+}
+
+const std::vector<Member>& members(const Seat& seat) { return seat.members; }
+
+std::optional<CacheOutcome> outcome(const Seat& seat) { return seat.outcome; }
+const std::optional<StateReport>& report(const Seat& seat) { return seat.report; }
+
+void started(Seat& seat, const StateReport* report) {
+    if (seat.lock) {
+        seat.lock->cancel();
+        seat.engine->lock.reset();
+        seat.lock.reset();
+    }
+    unpin(seat);
+    if (!report || !seat.chosen) return;
+    seat.report = *report;
+    seat.outcome = outcome_of(seat.expected, report->used, report->prompt, report->reason);
+    if (report->bad.empty() || !seat.states->is_open) return;
+    count(*seat.states, "quarantined");
+    const auto states = seat.states;
+    const auto bad = report->bad;
+    asio::post(states->disk, [states, bad] {
+        for (const auto& blob : bad) kv::quarantine(*states->store, {blob.kind, blob.name}, blob.why);
+    });
+}
+
+void finished(Seat& seat, const Finished& how) {
+    seat.ended = true;
+    if (!seat.chosen) return;
+    auto& engine = *seat.engine;
+    auto& held = engine.held[seat.slot];
+    const std::uint32_t prompt = how.prompt > 0 ? how.prompt : seat.report ? seat.report->prompt : 0;
+    if (!seat.outcome && prompt > 0) seat.outcome = outcome_of(seat.expected, how.cached, prompt, {});
+    if (prompt > 0 && !seat.chain.empty()) {
+        std::erase_if(held.keys, [&](const kv::StateKey& key) { return key.n_tokens >= prompt; });
+        held.keys.push_back({seat.chain.back(), prompt,
+                             seat.chain.size() == 1 ? kv::KeyKind::head : kv::KeyKind::message});
+    }
+    if (seat.keeps && engine.identity && seat.states->is_open) {
+        engine.slots[seat.slot].unsaved = std::max<std::uint64_t>(1, prompt + how.generated);
+    }
+    const bool from_store = seat.report && (seat.report->from == "state" || seat.report->from == "chunks");
+    if (!how.good || !from_store || how.prompt == 0 || !falls_short(seat.report->used, how.prompt, how.cached)) return;
+    // Checksums and identity were right and the tokens equal: whatever this state is, it is not what it says.
+    count(*seat.states, "quarantined");
+    say(*seat.states, Level::warn,
+        "model " + engine.model + ": a restored state of " + std::to_string(seat.report->used) + " tokens was reused for " +
+            std::to_string(how.cached) + " only; it is set aside");
+    if (!seat.report->state) return;
+    const auto states = seat.states;
+    const auto name = *seat.report->state;
+    asio::post(states->disk, [states, name] {
+        kv::quarantine(*states->store, {kv::BlobKind::manifest, name}, "reused less than it must");
+    });
+}
+
+void SeatDeleter::operator()(Seat* seat) const {
+    started(*seat, nullptr);
+    if (seat->chosen) {
+        auto& slot = seat->engine->slots[seat->slot];
+        slot.busy = false;
+        slot.used = ++seat->states->order;
+        // The answer never came to an end that was told: what the slot holds now is only known to the engine.
+        if (!seat->ended && seat->keeps && seat->engine->identity && seat->states->is_open) slot.unsaved = 1;
+        deal(seat->states, *seat->engine);
+        if (!slot.busy && slot.unsaved > 0 && !seat->engine->gone) {
+            run_beside(seat->states, save_slot(seat->states, seat->engine, seat->slot));
+        }
+    }
+    delete seat;
+}
+
+}  // namespace lc::states
