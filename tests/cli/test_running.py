@@ -57,7 +57,8 @@ def test_the_port_comes_from_the_environment_too(gateway):
     assert gateway.url in gateway.run("status").stdout
 
 
-def test_models(gateway):
+def test_models(backend, make_gateway):
+    gateway = make_gateway('[server]\nmodel = "fake-model"\n' + backend_config(backend))
     models = json.loads(gateway.run("models", *port(gateway), "--json").stdout)["models"]
     assert [(m["id"], m["kind"], m["backend"]) for m in models] == [("fake-model", "remote", "fake"),
                                                                     ("fake-small", "remote", "fake")]
@@ -67,8 +68,8 @@ def test_models(gateway):
 
 
 def test_requests(gateway):
-    assert gateway.chat("first question").status == 200
-    assert gateway.chat("second question", headers=[("x-session-id", "ses_cli")]).status == 200
+    assert gateway.chat("first question", model="fake-model").status == 200
+    assert gateway.chat("second question", model="fake-model", headers=[("x-session-id", "ses_cli")]).status == 200
     assert gateway.post("/v1/chat/completions", {"model": "no-such-model", "messages": []}).status >= 400
     until(lambda: len(gateway.requests()) >= 3, message="three records")
 

@@ -11,7 +11,7 @@ def test_health_has_the_documented_form(gateway):
     assert answer.status == 200
     assert answer.json["status"] == "ok"
     assert answer.json["provider"] == "LocalCode"
-    assert answer.json["model"] == "fake-model"
+    assert answer.json["model"] == "glm-4.7"
     assert gateway.get("/v1/health").status == 200
 
 
@@ -82,9 +82,11 @@ def test_wrong_paths_and_methods(gateway, method, target, status):
 
 
 def test_a_request_without_model_gets_the_default(gateway, backend):
+    # Nothing configured and no local model: the name that everybody expects, whatever the backend lists.
     answer = gateway.chat()
     assert answer.status == 200
-    assert backend.requests[-1].json["model"] == "fake-model"
+    assert backend.requests[-1].json["model"] == "glm-4.7"
+    assert "glm-4.7" in answer.header("x-localcode-route")
     assert gateway.post("/v1/chat/completions", {"model": None, "messages": []}).status in (200, 400)
 
 

@@ -37,7 +37,7 @@ def test_a_missing_model_is_added_and_nothing_else(gateway, backend):
     body = ODD.replace(b'"model":"fake-model",', b"")
     assert gateway.post("/v1/chat/completions", body).status == 200
     sent = backend.requests[-1].body
-    assert json.loads(sent)["model"] == "fake-model"
+    assert json.loads(sent)["model"] == "glm-4.7"
     for piece in (b'"alpha" : 12345678901234567890123', b'"dup":1,"dup":{"dup":[1,2 ,3]}', b'"exp":1E+400', b'"temperature":0.10'):
         assert piece in sent
 

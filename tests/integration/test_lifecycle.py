@@ -122,7 +122,7 @@ def test_upstream_on_the_command_line(backend, make_gateway):
 
 def test_status_models_and_running_requests(backend, make_gateway):
     import json
-    gateway = make_gateway(backend_config(backend))
+    gateway = make_gateway('[server]\nmodel = "fake-model"\n' + backend_config(backend))
     port = ["--port", str(gateway.port)]
     status = json.loads(gateway.run("status", *port, "--json").stdout)
     assert status["pid"] == gateway.process.pid and status["default_model"] == "fake-model"

@@ -80,6 +80,7 @@ void EnginesDeleter::operator()(Engines* engines) const {
     for (const auto& engine : loop.engines) {
         engine->child.reset();  // SIGKILL
         engine->tick.cancel();
+        engine->watch.cancel();
         for (const auto& waiter : engine->waiters) {
             waiter->outcome = fail(Errc::overloaded, "the gateway is stopping", 1);
             waiter->timer.cancel();
@@ -126,6 +127,21 @@ std::unique_ptr<Ready> try_acquire(Engines& engines, std::string_view model) {
     const Engine* engine = find(*engines.loop, model);
     if (engine == nullptr || engines.loop->stopping || engine->state.phase != engine::Phase::ready) return nullptr;
     return std::make_unique<Ready>(make_ready(*engine));
+}
+
+awaitable<void> settle(Engines& engines, std::string model) {
+    const auto loop = engines.loop;
+    const Engine* engine = find(*loop, model);
+    if (engine == nullptr) co_return;
+    const auto incarnation = engine->incarnation;
+    const auto until = Clock::now() + 2s;
+    asio::steady_timer timer(loop->executor);
+    while (!loop->closed && engine->incarnation == incarnation && engine->state.phase == engine::Phase::ready &&
+           Clock::now() < until) {
+        timer.expires_after(10ms);
+        const auto [ec] = co_await timer.async_wait(waiting);
+        if (ec) co_return;
+    }
 }
 
 std::vector<Status> status(const Engines& engines) {

@@ -124,6 +124,9 @@ awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::funct
 /// Ready now? Then as `acquire`, without waiting and without starting anything; null when it is not.
 [[nodiscard]] std::unique_ptr<Ready> try_acquire(Engines& engines, std::string_view model);
 
+/// For a caller whose connection was refused: waits until the news of that engine's end is here, at most 2 s.
+awaitable<void> settle(Engines& engines, std::string model);
+
 struct Status {
     std::string name;
     engine::Phase phase = engine::Phase::stopped;

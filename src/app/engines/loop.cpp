@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/engine/argv.hpp"
+#include "shell/sys/machine.hpp"
 #include "shell/sys/os.hpp"
 
 namespace lc::engines {
@@ -107,6 +108,8 @@ awaitable<void> start(std::shared_ptr<Loop> loop, Engine& engine) {
     }
 }
 
+void watch(Loop& loop, Engine& engine);
+
 awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
     const std::uint64_t incarnation = engine.incarnation;
     engine.probing = true;
@@ -120,6 +123,8 @@ awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
     engine.probed = std::move(*probed);
     engine.meta = std::make_shared<const Meta>(std::move(engine.probed.meta));
     const auto took = Clock::now() - engine.state.since;
+    engine.progressed = Clock::now();
+    watch(*loop, engine);
     send(*loop, engine, engine::Healthy{});
     log(*loop, Level::info, engine,
         "ready after " + seconds_text(took) + ": " + std::to_string(engine.probed.slots) + " slots of " +
@@ -127,6 +132,31 @@ awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
     if (!engine.probed.tools_ok && engine.info->pooling.empty()) {
         log(*loop, Level::warn, engine, make_ready(engine).tools_error);
     }
+}
+
+/// A process that uses no CPU and reads no page while somebody waits for it either waits itself (for a client that reads
+/// slowly) or hangs (stopped, deadlocked). The first one answers.
+awaitable<void> ask_alive(std::shared_ptr<Loop> loop, Engine& engine) {
+    const std::uint64_t incarnation = engine.incarnation;
+    net::Target target;
+    target.unix_path = engine.socket;
+    net::Timeouts timeouts;
+    timeouts.connect = timeouts.first_byte = timeouts.silence = engine.policy.hang_probe;
+    net::Request request;
+    request.method = "GET";
+    request.target = "/health";
+    const auto answer = co_await net::fetch(loop->pool, std::move(target), timeouts, std::move(request));
+    if (loop->closed || incarnation != engine.incarnation || engine.state.phase != engine::Phase::ready) co_return;
+    // It may have been busy with something else in the meantime: only silence on all sides counts.
+    const bool silent = !answer && engine.state.pid != 0 && sys::progress(engine.state.pid) == engine.progress;
+    if (silent) {
+        const auto quiet = Clock::now() - engine.progressed;
+        log(*loop, Level::error, engine, "it does nothing and does not answer since " + seconds_text(quiet) + ": killing it");
+        send(*loop, engine, engine::Hung{"it hung: no sign of life for " + seconds_text(quiet)});
+        co_return;
+    }
+    engine.progressed = Clock::now();
+    watch(*loop, engine);
 }
 
 /// Runs a coroutine of ours, counted, its exceptions an error in the log: none of them may end the gateway.
@@ -147,6 +177,29 @@ void run(Loop& loop, Engine& engine, awaitable<void> task) {
                            engine.probing = false;
                        }
                    });
+}
+
+void look(Loop& loop, Engine& engine) {
+    const auto now = Clock::now();
+    const auto progress = sys::progress(engine.state.pid);
+    if (progress != engine.progress || *engine.in_use == 0) {
+        engine.progress = progress;
+        engine.progressed = now;
+    }
+    if (now - engine.progressed >= engine.policy.hang_after) {
+        run(loop, engine, ask_alive(loop.shared_from_this(), engine));
+    } else {
+        watch(loop, engine);
+    }
+}
+
+/// Looks at a ready engine every now and then, until it is no longer ready.
+void watch(Loop& loop, Engine& engine) {
+    engine.watch.expires_after(std::min<Clock::duration>(2s, engine.policy.hang_after / 4));
+    engine.watch.async_wait([self = loop.shared_from_this(), &engine, at = engine.incarnation](boost::system::error_code ec) {
+        if (ec || self->closed || at != engine.incarnation || engine.state.phase != engine::Phase::ready) return;
+        look(*self, engine);
+    });
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ struct Waiter {
 };
 
 struct Engine {
-    Engine(const asio::any_io_executor& executor, config::Model m) : model(std::move(m)), tick(executor) {}
+    Engine(const asio::any_io_executor& executor, config::Model m)
+        : model(std::move(m)), tick(executor), watch(executor) {}
 
     config::Model model;
     engine::Policy policy;
@@ -47,6 +48,9 @@ struct Engine {
     std::list<std::shared_ptr<Waiter>> waiters;
     asio::steady_timer tick;
     bool tick_armed = false;
+    asio::steady_timer watch;               ///< while ready: does it still live?
+    std::optional<std::uint64_t> progress;  ///< what its process had used when it was looked at last
+    Clock::time_point progressed{};         ///< when that changed last, or it answered, or nobody used it
 };
 
 struct Loop : std::enable_shared_from_this<Loop> {

@@ -30,8 +30,9 @@ access::Credentials credentials(const net::Request& request) {
             net::get(request.fields, "api-key")};
 }
 
-/// Why a request may not come in; nothing when it may.
-std::optional<std::pair<int, Error>> refused(const Gateway& gateway, const net::Request& request, bool admin) {
+/// Why a request may not come in; nothing when it may. Sets `key_name` to the name of the key that opened the door.
+std::optional<std::pair<int, Error>> refused(const Gateway& gateway, const net::Request& request, bool admin,
+                                             std::string& key_name) {
     const auto& server = gateway.options.config.server;
     if (!request.over_unix) {
         const auto host = field(request, "host");
@@ -53,6 +54,7 @@ std::optional<std::pair<int, Error>> refused(const Gateway& gateway, const net::
     const auto& keys = admin ? gateway.admin_keys : gateway.keys;
     if (!admin && !access::needs_key(path_of(request))) return std::nullopt;
     const auto decision = access::authorise(credentials(request), keys);
+    if (decision.verdict == access::Verdict::granted) key_name = keys[decision.key].name;
     if (access::allowed(decision.verdict)) return std::nullopt;
     return std::pair{401, Error{Errc::unauthorized, decision.verdict == access::Verdict::missing
                                                         ? "an API key is needed: send `Authorization: Bearer KEY`"
@@ -86,7 +88,7 @@ awaitable<void> answer_preflight(Gateway& gateway, net::Exchange& exchange) {
     co_await net::respond(exchange, std::move(response));
 }
 
-awaitable<void> dispatch(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match) {
+awaitable<void> dispatch(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match, std::string key_name) {
     switch (match.endpoint) {
         case api::Endpoint::chat_completions:
         case api::Endpoint::completions:
@@ -95,7 +97,8 @@ awaitable<void> dispatch(Gateway& gateway, net::Exchange& exchange, api::Endpoin
         case api::Endpoint::messages_count:
         case api::Endpoint::responses:
         case api::Endpoint::embeddings:
-        case api::Endpoint::rerank: co_return co_await generate(gateway, exchange, std::move(match));
+        case api::Endpoint::rerank:
+            co_return co_await generate(gateway, exchange, std::move(match), std::move(key_name));
         case api::Endpoint::fim_completions:
             co_return co_await answer_error(gateway, exchange, match.dialect,
                                             error_of(Errc::unsupported,
@@ -183,7 +186,8 @@ awaitable<void> handle(Gateway& gateway, net::Exchange& exchange) {
     if (incoming.method == "OPTIONS") co_return co_await answer_preflight(gateway, exchange);
     auto match = api::match_endpoint(incoming.method, incoming.target);
     const bool is_admin = match.endpoint == api::Endpoint::admin;
-    if (auto no = refused(gateway, incoming, is_admin)) {
+    std::string key_name;
+    if (auto no = refused(gateway, incoming, is_admin, key_name)) {
         co_return co_await answer_refusal(gateway, exchange, match.dialect, no->first, std::move(no->second));
     }
     if (!match.method_ok) {
@@ -194,14 +198,14 @@ awaitable<void> handle(Gateway& gateway, net::Exchange& exchange) {
         co_await net::respond(exchange, std::move(response));
         co_return;
     }
-    co_await dispatch(gateway, exchange, std::move(match));
+    co_await dispatch(gateway, exchange, std::move(match), std::move(key_name));
 }
 
 awaitable<void> handle_admin(Gateway& gateway, net::Exchange& exchange) {
     auto match = api::match_endpoint(request(exchange).method, request(exchange).target);
     if (match.endpoint == api::Endpoint::admin) co_return co_await admin(gateway, exchange, std::move(match.param));
     if (!match.method_ok) match.endpoint = api::Endpoint::unknown;
-    co_await dispatch(gateway, exchange, std::move(match));
+    co_await dispatch(gateway, exchange, std::move(match), {});
 }
 
 void start(Gateway& gateway) {
@@ -225,6 +229,9 @@ void cancel_all(Gateway& gateway) {
     for (Turn* turn : gateway.turns) {
         turn->leave.leave();
         if (turn->call) net::cancel(*turn->call);
+    }
+    for (const auto& backend : gateway.backends) {
+        if (backend.question) net::cancel(*backend.question);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "base/sha256.hpp"
 #include "core/forward/forward.hpp"
 #include "core/stream/should_count.hpp"
+#include "shell/sys/os.hpp"
 
 namespace lc::gateway {
 
@@ -67,7 +68,8 @@ Error named(const Gateway& gateway, const Turn& turn, Error error) {
 
 /// Whether the prompt surely overflows, counted by the engine's own template and tokeniser.
 awaitable<Result<void>> check_length(Gateway& gateway, Turn& turn, const engines::Ready& ready, bool busy) {
-    if (turn.match.endpoint != api::Endpoint::chat_completions || turn.view.media > 0) co_return Result<void>{};
+    const auto path = forward::counting_path(turn.match.endpoint);
+    if (path.empty() || turn.view.media > 0) co_return Result<void>{};
     const auto& body = request(*turn.exchange).body;
     const stream::CountQuestion question{static_cast<std::int64_t>(body.size()),
                                          static_cast<std::int64_t>(turn.view.prompt_bytes), ready.context_per_slot,
@@ -76,7 +78,7 @@ awaitable<Result<void>> check_length(Gateway& gateway, Turn& turn, const engines
 
     net::Request count;
     count.method = "POST";
-    count.target = "/v1/chat/completions/input_tokens";
+    count.target = path;
     count.fields.push_back({"content-type", "application/json"});
     count.body = body;
     turn.call = net::make_call(*gateway.pool, ready.target, {});
@@ -148,11 +150,10 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
     if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
     const auto type = net::get(head.fields, "content-type");
     if (head.status >= 400) {
-        int retry_after = 0;
-        if (const auto text = net::get(head.fields, "retry-after"); !text.empty()) {
-            retry_after = std::clamp(std::atoi(std::string(text).c_str()), 0, 86'400);
-        }
-        const Error error = api::classify_upstream_error(head.status, *body, retry_after);
+        auto wait = forward::retry_after(net::get(head.fields, "retry-after"), net::get(head.fields, "retry-after-ms"),
+                                         static_cast<std::int64_t>(sys::unix_ms()));
+        const Error error = api::classify_upstream_error(head.status, *body, wait.seconds);
+        turn.retry_after_ms = std::move(wait.milliseconds);
         const bool as_it_came = forward::passes_as_it_came(head.status, error.code) && !turn.sent.committed;
         if (!as_it_came) co_return tl::unexpected(named(gateway, turn, error));
         turn.record.error_code = name_of(error.code);
@@ -167,8 +168,33 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
     turn.record.status = head.status;
     turn.record.bytes_out = static_cast<std::int64_t>(body->size());
     auto own = turn_head(gateway, turn, head.status, type.empty() ? "application/json" : type);
+    keep_answer(gateway, turn, *body);
     net::Response response{own.status, std::move(own.fields), std::move(*body)};
     co_return co_await net::respond(*turn.exchange, std::move(response));
+}
+
+/// The request on its way; the answer's head. An engine that died a moment ago (its socket refuses) is acquired again, once:
+/// nothing of the request has reached it.
+awaitable<Result<net::ResponseHead>> call_place(Gateway& gateway, Turn& turn, engines::Lease& lease, Upstream& up) {
+    turn.call = net::make_call(*gateway.pool, up.target, up.timeouts);
+    auto head = co_await net::exchange(*turn.call, std::move(up.request));
+    if (head || !turn.local || net::connected(*turn.call) || turn.cancelled || gateway.stopping) co_return head;
+    co_await engines::settle(*gateway.engines, turn.choice.model);
+    auto again = co_await prepare_local(gateway, turn, lease);
+    if (!again) co_return tl::unexpected(again.error());
+    up = std::move(*again);
+    turn.call = net::make_call(*gateway.pool, up.target, up.timeouts);
+    co_return co_await net::exchange(*turn.call, std::move(up.request));
+}
+
+/// The answer has begun, so the request is not sent again: what it takes is given back while the answer goes on. Of the
+/// view only what is asked about a whole request stays.
+void drop_request(Turn& turn) {
+    std::string().swap(request(*turn.exchange).body);
+    auto& view = turn.view;
+    std::vector<api::Member>().swap(view.members);
+    std::vector<api::MessageView>().swap(view.messages);
+    std::vector<api::ToolView>().swap(view.tools);
 }
 
 /// From the request to the end of the answer; the error is what the client must still be told.
@@ -187,9 +213,9 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
     }
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
 
-    turn.call = net::make_call(*gateway.pool, std::move(up.target), up.timeouts);
-    const auto head = co_await net::exchange(*turn.call, std::move(up.request));
+    const auto head = co_await call_place(gateway, turn, lease, up);
     if (!head) co_return tl::unexpected(named(gateway, turn, head.error()));
+    drop_request(turn);
     turn.record.ms.first_byte = ms_since(turn.began);
 
     const bool is_stream = net::get(head->fields, "content-type").starts_with("text/event-stream");
@@ -201,6 +227,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
         turn.ended = true;
         turn.record.status = 200;
         turn.record.bytes_out = static_cast<std::int64_t>(body->size());
+        keep_answer(gateway, turn, *body);
         auto own = turn_head(gateway, turn, 200, "application/json");
         net::Response response{200, std::move(own.fields), std::move(*body)};
         co_return co_await net::respond(*turn.exchange, std::move(response));
@@ -222,24 +249,29 @@ bool can_stream(api::Endpoint endpoint) {
            endpoint != api::Endpoint::messages_count;
 }
 
-awaitable<Result<void>> parse_and_route(Gateway& gateway, Turn& turn) {
+Result<void> parse(Gateway& gateway, Turn& turn) {
     const auto& incoming = request(*turn.exchange);
     const auto began = Clock::now();
     auto view = api::parse_request(turn.match.dialect, incoming.body,
                                    static_cast<std::size_t>(gateway.options.config.server.limits.max_json_depth));
     turn.record.ms.parse = ms_since(began);
-    if (!view) co_return tl::unexpected(view.error());
+    if (!view) return tl::unexpected(view.error());
     turn.view = std::move(*view);
     if (!can_stream(turn.match.endpoint)) turn.view.stream = false;
 
     std::vector<api::HeaderField> headers;
     turn.session = api::session_of(turn.view, header_view(incoming.fields, headers));
     turn.kind = api::kind_of(turn.view, turn.session);
+    return {};
+}
 
+awaitable<Result<void>> choose_place(Gateway& gateway, Turn& turn) {
     auto choice = route::resolve(gateway.table, turn.view.model);
     const bool unsure = !choice || (choice->place == route::Place::remote && choice->reason != "name");
     if (unsure && !gateway.backends.empty()) {
+        turn.waiting_for = "asking backends for their models";
         co_await learn_models(gateway, std::chrono::seconds(60));
+        if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
         choice = route::resolve(gateway.table, turn.view.model);
     }
     if (!choice) co_return tl::unexpected(choice.error());
@@ -248,30 +280,41 @@ awaitable<Result<void>> parse_and_route(Gateway& gateway, Turn& turn) {
     co_return Result<void>{};
 }
 
+/// The whole of a request but for its record's end. The error is what the client must still be told.
+awaitable<Result<void>> serve_turn(Gateway& gateway, Turn& turn) {
+    auto done = parse(gateway, turn);
+    // From here on pings are sent, and a shutdown or a cancel finds it, whatever it waits for.
+    const Registered registered(gateway, &turn);
+    if (done) done = co_await choose_place(gateway, turn);
+    begin_record(gateway, turn, request(*turn.exchange));
+    if (turn.record.session.empty() && !turn.view.messages.empty()) {
+        turn.record.session = prefix_session(turn.view, request(*turn.exchange).body);
+    }
+    log_request(gateway, turn);
+    if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
+    if (done) done = co_await answer(gateway, turn);
+    co_return done;
+}
+
 }  // namespace
 
-awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match) {
+awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match, std::string key_name) {
     Turn turn;
     turn.exchange = &exchange;
     turn.match = std::move(match);
     turn.id = new_request_id();
+    turn.key_name = std::move(key_name);
     turn.began = Clock::now();
     turn.sent.began = turn.began;
     ++gateway.requests_total;
     net::on_gone(exchange, [&turn] { cancel_turn(turn); });
 
-    auto routed = co_await parse_and_route(gateway, turn);
-    begin_record(gateway, turn, request(exchange));
-    if (turn.record.session.empty() && !turn.view.messages.empty()) {
-        turn.record.session = prefix_session(turn.view, request(exchange).body);
-    }
-    log_request(gateway, turn);
-
-    Result<void> done = std::move(routed);
-    if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
-    if (done) {
-        const Registered registered(gateway, &turn);
-        done = co_await answer(gateway, turn);
+    Result<void> done;
+    try {
+        done = co_await serve_turn(gateway, turn);
+    } catch (const std::exception& e) {
+        say(gateway, Level::error, "request " + turn.id + ": internal error: " + e.what());
+        done = fail(Errc::internal, "LocalCode failed to answer this request; its log says more (request " + turn.id + ")");
     }
     if (!done) co_await fail_turn(gateway, turn, done.error());
     end_record(gateway, turn);

@@ -32,7 +32,8 @@ awaitable<void> end_after_error(Turn& turn);
 awaitable<void> cut_after_error(Turn& turn);
 
 // generate.cpp: requests that a model answers.
-awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match);
+/// `key_name`: of the API key that the client used; empty: none was needed.
+awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match, std::string key_name);
 
 // relay.cpp
 /// Relays an event stream frame by frame while the tally looks on. Sends the head when the first frame arrives, unless it
@@ -50,6 +51,8 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
 void begin_record(Gateway& gateway, Turn& turn, const net::Request& request);
 void log_request(Gateway& gateway, const Turn& turn);
 void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEvent>& events);
+/// Keeps what was sent to the client, where bodies are kept (log.bodies).
+void keep_answer(const Gateway& gateway, Turn& turn, std::string_view bytes);
 void end_record(Gateway& gateway, Turn& turn);
 void declare_metrics(metrics::Metrics& metrics);
 

@@ -47,6 +47,8 @@ void begin_record(Gateway& gateway, Turn& turn, const net::Request& request) {
     r.id = turn.id;
     r.unix_ms = static_cast<std::int64_t>(sys::unix_ms());
     r.client = turn.session.client;
+    r.key = turn.key_name;
+    if (gateway.options.config.log.bodies) r.request_body = request.body;
     r.session = turn.session.id;
     r.parent = turn.session.parent;
     r.kind = turn.kind;
@@ -81,6 +83,12 @@ void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEven
         const auto line = log::format_event(turn.record, turn.tally, event, style_of(gateway));
         if (!line.text.empty()) say(gateway, line.debug ? Level::debug : Level::info, line.text);
     }
+}
+
+void keep_answer(const Gateway& gateway, Turn& turn, std::string_view bytes) {
+    constexpr std::size_t most = 64u << 20;
+    auto& kept = turn.record.response_body;
+    if (gateway.options.config.log.bodies) kept += bytes.substr(0, most - std::min(most, kept.size()));
 }
 
 void end_record(Gateway& gateway, Turn& turn) {

@@ -105,6 +105,7 @@ awaitable<Result<void>> pass_on(Gateway& gateway, Turn& turn, Relay& relay) {
         if (!started) co_return started;
     }
     turn.record.bytes_out += static_cast<std::int64_t>(relay.out.size());
+    keep_answer(gateway, turn, relay.out);
     auto sent = co_await net::send(*turn.exchange, relay.out);
     note_sent(turn, Clock::now());
     co_return sent;

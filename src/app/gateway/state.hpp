@@ -49,6 +49,7 @@ struct Turn {
     api::RequestView view;
     api::Session session;
     std::string kind;
+    std::string key_name;        ///< of the API key that was used; empty: none was needed
     route::Choice choice;
     bool local = false;
 
@@ -58,6 +59,7 @@ struct Turn {
     engines::Leave leave;        ///< ends a wait for an engine
     bool cancelled = false;
     bool ended = false;          ///< the answer's end is being written: no more pings
+    std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not
 
     log::RequestRecord record;
     log::ResponseTally tally;

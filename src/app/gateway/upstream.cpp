@@ -116,9 +116,6 @@ awaitable<void> learn_from(Gateway& gateway, std::size_t index) {
     backend.models = std::move(*ids);
     gateway.table.remotes[index].models = backend.models;
     gateway.table.remotes[index].open = backend.models.empty();
-    const auto& config = gateway.options.config;
-    const bool configured = !config.server.model.empty() || !config.models.empty();
-    if (!configured && index == 0 && !backend.models.empty()) gateway.table.default_model = backend.models.front();
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ struct Log {
     std::string level = "info";   ///< error | warn | info | debug
     std::string format = "text";  ///< text | json
     bool requests = true;         ///< pretty request log on the console
+    bool bodies = false;          ///< keep full bodies in requests.db
     std::int64_t retention_days = 30;
     std::int64_t max_bytes = 256 << 20;  ///< of requests.db
     bool operator==(const Log&) const = default;

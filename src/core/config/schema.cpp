@@ -33,8 +33,7 @@ constexpr Entry<Server> server[] = {
      {},
      Anchor::always},
     {"model", &Server::model,
-     "Model of requests that name none. Default: the first [[model]], else the first backend's first\n"
-     "model, else \"glm-4.7\".",
+     "Model of requests that name none. Default: the first [[model]], else \"glm-4.7\".",
      "\"coder\""},
     {"preload", &Server::preload, "Models to start at once rather than with their first request.", "[\"coder\"]"},
     {"engine",
@@ -100,6 +99,10 @@ constexpr Entry<Log> log_[] = {
     {"level", &Log::level, "error, warn, info or debug (debug prints answers chunk by chunk).", "", 0, 0, levels},
     {"format", &Log::format, "text for people, json for one JSON object a line.", "", 0, 0, formats},
     {"requests", &Log::requests, "Print each request and answer on the console.", ""},
+    {"bodies", &Log::bodies,
+     "Keep each request's and answer's full text in requests.db (mode 0600); `localcode requests ID --json`\n"
+     "shows them. They may hold whatever your files hold.",
+     ""},
     {"retention_days", &Log::retention_days, "Age at which requests are removed from requests.db.", "", 1, 3650},
     {"max_bytes", &Log::max_bytes, "Size at which the oldest requests are removed from requests.db.", "", 1 << 20,
      std::int64_t{1} << 40},
@@ -195,7 +198,6 @@ constexpr Later later[] = {
     {"server", "progress"},
     {"server", "memory_budget"},
     {"auth", "namespaces"},
-    {"log", "bodies"},
     {"model", "roles"},
     {"model", "sampling"},
     {"model", "thinking"},

@@ -28,6 +28,7 @@ void enter(State& state, Phase phase, Time now) {
 void start(Step& out, Time now) {
     enter(out.state, Phase::starting, now);
     out.state.pid = 0;
+    out.state.doomed.clear();
     out.state.wanted = false;
     out.effects.emplace_back(Spawn{});
 }
@@ -117,13 +118,19 @@ void on(Step& out, const Healthy&, Time now, const Policy&) {
     out.effects.emplace_back(Announce{true, {}});
 }
 
+void on(Step& out, const Hung& event, Time, const Policy&) {
+    if (out.state.phase != Phase::ready || out.state.pid == 0) return;
+    out.state.doomed = event.why;
+    out.effects.emplace_back(Kill{});
+}
+
 void on(Step& out, const Exited& event, Time now, const Policy& policy) {
     State& s = out.state;
     switch (s.phase) {
         case Phase::starting: start_failed(out, event.cause, now, policy); break;
         case Phase::ready:
             s.failures = now - s.since >= policy.healthy_for ? 0 : s.failures + 1;
-            s.last_error = event.cause;
+            s.last_error = s.doomed.empty() ? event.cause : std::exchange(s.doomed, {});
             s.pid = 0;
             s.retry_at = s.failures > 1 ? now + backoff(s.failures - 1, policy) : Time{};
             enter(s, s.failures > 1 ? Phase::backing_off : Phase::stopped, now);

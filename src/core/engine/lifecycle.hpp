@@ -26,6 +26,7 @@ struct State {
     std::string last_error;      ///< why it failed last, in one sentence
     std::uint64_t starts = 0;    ///< processes that were started
     std::uint64_t restarts = 0;  ///< those after the first
+    std::string doomed;          ///< ready: why it is being killed, empty while it is not
     bool wanted = false;         ///< backing_off, stopping: somebody waits for the next start
 };
 
@@ -42,9 +43,12 @@ struct Exited {
     int status = 0, signal = 0;
     std::string cause;
 };
+struct Hung {
+    std::string why;
+};  ///< it does nothing and answers nothing
 struct Tick {};
 struct StopAsked {};
-using Event = std::variant<Wanted, Spawned, SpawnFailed, Healthy, Exited, Tick, StopAsked>;
+using Event = std::variant<Wanted, Spawned, SpawnFailed, Healthy, Hung, Exited, Tick, StopAsked>;
 
 // Effects
 struct Spawn {};
@@ -67,6 +71,8 @@ struct Policy {
     std::chrono::milliseconds backoff_first{500}, backoff_max{30'000};
     std::chrono::milliseconds stop_grace{5'000};
     std::chrono::milliseconds healthy_for{30'000};  ///< ready for so long: failures are forgotten
+    std::chrono::milliseconds hang_after{10'000};   ///< in use, but no sign of life for so long: it is asked
+    std::chrono::milliseconds hang_probe{5'000};    ///< no answer within this: it hangs
     std::chrono::milliseconds patience{
         1'000};  ///< a back-off that ends within this is waited for; a longer one is an error at once
 };

@@ -224,5 +224,25 @@ TEST(Lifecycle, RandomWalkKeepsItsPromises) {
     }
 }
 
+TEST(Lifecycle, OneThatHangsIsKilledAndSaysSo) {
+    const Policy policy;
+    auto killed = step(in(Phase::ready, 7), Hung{"it hung"}, t0 + seconds(60), policy);
+    EXPECT_EQ(names(killed.effects), "kill");
+    EXPECT_EQ(killed.state.phase, Phase::ready) << "until its end is known";
+    const auto ended = step(killed.state, Exited{0, 9, "it was killed"}, t0 + seconds(61), policy);
+    EXPECT_EQ(ended.state.phase, Phase::stopped) << "the next request gets a fresh one at once";
+    EXPECT_EQ(ended.state.last_error, "it hung");
+    // The next one's end has a reason of its own.
+    const auto ready = step(step(step(ended.state, Wanted{}, t0 + seconds(62), policy).state, Spawned{8},
+                                 t0 + seconds(62), policy)
+                                .state,
+                            Healthy{}, t0 + seconds(63), policy);
+    EXPECT_EQ(step(ready.state, Exited{0, 11, "it crashed"}, t0 + seconds(64), policy).state.last_error, "it crashed");
+
+    for (const auto phase : {Phase::stopped, Phase::starting, Phase::backing_off, Phase::stopping}) {
+        EXPECT_EQ(names(step(in(phase, 7), Hung{"late"}, t0 + seconds(1), policy).effects), "") << name_of(phase);
+    }
+}
+
 }  // namespace
 }  // namespace lc::engine

@@ -1,6 +1,9 @@
 #include "core/forward/forward.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <ctime>
 
 #include "base/text.hpp"
 #include "core/api/assemble.hpp"
@@ -126,6 +129,58 @@ bool passes_as_it_came(int status, Errc code) {
     if (status < 400 || status >= 500) return false;
     // upstream_error: a status between 400 and 499 that stands for nothing in particular.
     return code == Errc::bad_request || code == Errc::upstream_error;
+}
+
+std::string_view counting_path(api::Endpoint endpoint) {
+    switch (endpoint) {
+        case api::Endpoint::chat_completions: return "/v1/chat/completions/input_tokens";
+        case api::Endpoint::messages: return "/v1/messages/count_tokens";
+        case api::Endpoint::responses: return "/v1/responses/input_tokens";
+        default: return {};
+    }
+}
+
+namespace {
+
+/// Digits, perhaps with a fraction; nothing else. Bounded, so that no arithmetic on it can overflow.
+std::optional<double> plain_number(std::string_view text) {
+    const bool plain = !text.empty() && text.size() <= 18 && text.front() != '.' &&
+                       text.find_first_not_of("0123456789.") == std::string_view::npos &&
+                       std::count(text.begin(), text.end(), '.') <= 1;
+    if (!plain) return std::nullopt;
+    return std::strtod(std::string(text).c_str(), nullptr);
+}
+
+/// Seconds since 1970 of "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), and of its two obsolete forms.
+std::optional<std::int64_t> http_date(std::string_view text) {
+    const std::string date(text.substr(0, 64));
+    for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+        std::tm parts{};
+        const char* end = ::strptime(date.c_str(), form, &parts);
+        if (end != nullptr && *end == '\0') return static_cast<std::int64_t>(::timegm(&parts));
+    }
+    return std::nullopt;
+}
+
+constexpr double a_day = 86'400;
+
+}  // namespace
+
+RetryAfter retry_after(std::string_view after, std::string_view after_ms, std::int64_t now_unix_ms) {
+    RetryAfter out;
+    after = trim(after);
+    after_ms = trim(after_ms);
+    const auto in_seconds = [](double seconds) { return static_cast<int>(std::ceil(std::clamp(seconds, 0.0, a_day))); };
+    if (const auto seconds = plain_number(after)) {
+        out.seconds = in_seconds(*seconds);
+    } else if (const auto date = http_date(after)) {
+        out.seconds = in_seconds(static_cast<double>(*date) - static_cast<double>(now_unix_ms) / 1000);
+    }
+    if (const auto ms = plain_number(after_ms); ms && *ms <= a_day * 1000) {
+        out.milliseconds = after_ms;
+        if (out.seconds == 0) out.seconds = in_seconds(*ms / 1000);
+    }
+    return out;
 }
 
 }  // namespace lc::forward

@@ -1,6 +1,7 @@
 // What of a client's request goes on to the place that answers it: path, fields and an edited body. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -41,6 +42,18 @@ struct BackendRules {
 
 /// To a remote backend whose base URL has its /v1 already.
 [[nodiscard]] Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRules& rules);
+
+/// Where an engine counts the tokens of such a request; empty: it cannot.
+[[nodiscard]] std::string_view counting_path(api::Endpoint endpoint);
+
+/// When to come again, as a place that refuses says it.
+struct RetryAfter {
+    int seconds = 0;           ///< 0: not said
+    std::string milliseconds;  ///< of retry-after-ms, when it is a sensible number; else empty
+    bool operator==(const RetryAfter&) const = default;
+};
+/// Values of the fields retry-after (seconds, or a date) and retry-after-ms; empty: absent. Total; at most a day.
+[[nodiscard]] RetryAfter retry_after(std::string_view after, std::string_view after_ms, std::int64_t now_unix_ms);
 
 /// Whether a refusal of the place that answers goes to the client in its own words and with its own status: what the client
 /// did wrong does; what is between us and that place (keys, its load, its faults) and what clients must recognise (overflow)

@@ -122,6 +122,45 @@ TEST(Forward, WhichRefusalsPassAsTheyCame) {
     EXPECT_FALSE(passes_as_it_came(500, Errc::upstream_error));
 }
 
+TEST(Forward, RetryAfterInAllItsForms) {
+    constexpr std::int64_t now = 784'111'777'000;  // Sun, 06 Nov 1994 08:49:37 GMT
+    const struct {
+        const char* name;
+        const char* after;
+        const char* after_ms;
+        RetryAfter want;
+    } cases[] = {
+        {"nothing", "", "", {0, ""}},
+        {"seconds", " 17 ", "", {17, ""}},
+        {"a part of a second is a whole one", "0.4", "", {1, ""}},
+        {"too long", "999999999", "", {86'400, ""}},
+        {"a date", "Sun, 06 Nov 1994 08:50:37 GMT", "", {60, ""}},
+        {"a date of RFC 850", "Sunday, 06-Nov-94 08:49:47 GMT", "", {10, ""}},
+        {"a date of asctime", "Sun Nov  6 08:49:39 1994", "", {2, ""}},
+        {"a date that has passed", "Sun, 06 Nov 1994 08:00:00 GMT", "", {0, ""}},
+        {"a date far off", "Sun, 06 Nov 2094 08:00:00 GMT", "", {86'400, ""}},
+        {"milliseconds alone", "", "1500", {2, "1500"}},
+        {"both", "3", "2500.5", {3, "2500.5"}},
+        {"no numbers", "soon", "later", {0, ""}},
+        {"negative", "-1", "-5", {0, ""}},
+        {"an exponent, infinity", "1e9", "inf", {0, ""}},
+        {"many digits", "99999999999999999999999999", "99999999999999999999999999", {0, ""}},
+        {"a header in a header", "1\r\nx: y", "1\r\nx: y", {0, ""}},
+        {"a date with more behind it", "Sun, 06 Nov 1994 08:50:37 GMT, or so", "", {0, ""}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        EXPECT_EQ(retry_after(c.after, c.after_ms, now), c.want);
+    }
+}
+
+TEST(Forward, WhereTokensAreCounted) {
+    EXPECT_EQ(counting_path(api::Endpoint::chat_completions), "/v1/chat/completions/input_tokens");
+    EXPECT_EQ(counting_path(api::Endpoint::messages), "/v1/messages/count_tokens");
+    EXPECT_EQ(counting_path(api::Endpoint::responses), "/v1/responses/input_tokens");
+    EXPECT_EQ(counting_path(api::Endpoint::completions), "");
+}
+
 TEST(Forward, EnginePaths) {
     const struct {
         const char* asked;

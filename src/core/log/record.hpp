@@ -53,6 +53,7 @@ struct TimingSummary {
 struct RequestRecord {
     std::string id;            ///< UUIDv7, as in x-localcode-request-id
     std::int64_t unix_ms = 0;  ///< when the request was read
+    std::string key;           ///< name of the API key that was used; empty: none
     std::string client;        ///< opencode | claude | ... | other
     std::string session;       ///< empty: none
     std::string parent;        ///< empty: not a subagent
@@ -84,6 +85,7 @@ struct RequestRecord {
     std::string route_reason;   ///< as in x-localcode-route
     std::string cache_outcome;  ///< as in x-localcode-cache
     bool cancelled = false;     ///< the client left or asked to stop
+    std::string request_body, response_body;  ///< as they came and went; empty unless log.bodies is on
     bool operator==(const RequestRecord&) const = default;
 };
 

@@ -41,15 +41,13 @@ Table table_of(const config::Config& config) {
         table.remotes.push_back({backend.name, backend.models, backend.models.empty()});
     }
     table.default_model = default_model(config);
+    table.default_chosen = !config.server.model.empty() || !config.models.empty();
     return table;
 }
 
 std::string default_model(const config::Config& config) {
     if (!config.server.model.empty()) return config.server.model;
     if (!config.models.empty()) return config.models.front().name;
-    for (const auto& backend : config.backends) {
-        if (!backend.models.empty()) return backend.models.front();
-    }
     return "glm-4.7";
 }
 
@@ -82,6 +80,9 @@ Result<Choice> resolve(const Table& table, std::string_view asked) {
     }
     for (std::size_t i = 0; i < table.remotes.size(); ++i) {
         if (table.remotes[i].open) return Choice{Place::remote, i, std::string(name), because("only-backend")};
+    }
+    if (asked.empty() && !table.default_chosen && !table.remotes.empty()) {
+        return Choice{Place::remote, 0, std::string(name), "default"};
     }
     return tl::unexpected(unknown_model(table, name));
 }

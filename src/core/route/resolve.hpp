@@ -27,6 +27,7 @@ struct Table {
     std::vector<Local> locals;
     std::vector<Remote> remotes;
     std::string default_model;
+    bool default_chosen = false;  ///< configured, or a local model: not merely the name that everybody expects
 };
 
 enum class Place : std::uint8_t { local, remote };
@@ -41,11 +42,11 @@ struct Choice {
 
 [[nodiscard]] Table table_of(const config::Config& config);
 
-/// The configured default, else the first local model, else the first backend's first model, else "glm-4.7".
+/// The configured default, else the first local model, else "glm-4.7".
 [[nodiscard]] std::string default_model(const config::Config& config);
 
 /// Pure. Order: exact local name, local alias, "backend/model", a backend that lists the name, an open backend. An empty
-/// name means the default. not_found names the nearest model, or says that none is configured.
+/// name means the default; the one that nobody chose goes to the first backend where none is known to have it. not_found names the nearest model, or says that none is configured.
 [[nodiscard]] Result<Choice> resolve(const Table& table, std::string_view asked);
 
 }  // namespace lc::route

@@ -8,13 +8,20 @@ namespace {
 Table sample() {
     return {{{"smol", {"small", "glm-4.7"}}, {"coder", {}}},
             {{"zai", {"glm-4.7", "glm-4.6"}, false}, {"lab", {}, false}},
-            "coder"};
+            "coder", true};
+}
+
+/// Nothing is configured but places; nobody chose the default.
+Table remotes_only() {
+    return {{}, {{"one", {"a"}, false}, {"two", {"glm-4.7"}, false}}, "glm-4.7", false};
 }
 }  // namespace
 
 TEST(Resolve, ByName) {
     Table open = sample();
     open.remotes[1].open = true;
+    Table unlisted = remotes_only();
+    unlisted.remotes[1].models.clear();
     const struct {
         const char* name;
         Table table;
@@ -24,6 +31,8 @@ TEST(Resolve, ByName) {
         {"local name", sample(), "smol", {Place::local, 0, "smol", "name"}},
         {"alias wins over a backend's model", sample(), "glm-4.7", {Place::local, 0, "smol", "alias"}},
         {"no model: the default", sample(), "", {Place::local, 1, "coder", "default"}},
+        {"nobody chose the default: who lists it", remotes_only(), "", {Place::remote, 1, "glm-4.7", "default"}},
+        {"nobody lists it: the first backend says so", unlisted, "", {Place::remote, 0, "glm-4.7", "default"}},
         {"backend/model", sample(), "zai/glm-4.7", {Place::remote, 0, "glm-4.7", "backend"}},
         {"listed by a backend", sample(), "glm-4.6", {Place::remote, 0, "glm-4.6", "name"}},
         {"open backend takes unknown names", open, "some-model", {Place::remote, 1, "some-model", "only-backend"}},
@@ -53,17 +62,24 @@ TEST(Resolve, UnknownNamesTheNearest) {
 
     EXPECT_FALSE(resolve(sample(), "zai/unknown"));
     EXPECT_FALSE(resolve(sample(), "zai/"));
+    EXPECT_FALSE(resolve(remotes_only(), "glm-5")) << "a name that somebody gave is not made up for";
+    auto chosen = remotes_only();
+    chosen.default_model = "gone", chosen.default_chosen = true;
+    EXPECT_FALSE(resolve(chosen, "")) << "a configured default that nobody has";
+    EXPECT_FALSE(resolve(Table{{}, {}, "glm-4.7", false}, ""));
 }
 
 TEST(Resolve, DefaultModel) {
     config::Config config;
     EXPECT_EQ(default_model(config), "glm-4.7");
     config.backends.push_back({.name = "b", .models = {"m1", "m2"}});
-    EXPECT_EQ(default_model(config), "m1");
+    EXPECT_EQ(default_model(config), "glm-4.7") << "what a backend has is its own business";
+    EXPECT_FALSE(table_of(config).default_chosen);
     config.models.push_back({.name = "local"});
     EXPECT_EQ(default_model(config), "local");
     config.server.model = "b/m2";
     EXPECT_EQ(default_model(config), "b/m2");
+    EXPECT_TRUE(table_of(config).default_chosen);
 }
 
 }  // namespace lc::route

@@ -233,6 +233,8 @@ void CallDeleter::operator()(Call* call) const {
     delete call;
 }
 
+bool connected(const Call& call) { return call.connected; }
+
 void interrupt(Call& call) {
     if (call.dialing) abort(*call.dialing);
     if (call.link) close(call.link->stream);
@@ -255,10 +257,12 @@ awaitable<Result<ResponseHead>> exchange(Call& call, Request request) {
         LinkPtr link = may_reuse ? take_idle(*call.pool, call.key) : nullptr;
         const bool reused = link != nullptr;
         if (!reused) {
+            call.connected = false;
             Result<LinkPtr> opened = co_await connect(call);
             if (!opened) co_return tl::unexpected(opened.error());
             link = std::move(*opened);
         }
+        call.connected = true;
         call.link = link;
         start_sending(link, out);
         if (!reused) out.reset();  // there is no second try: its memory is needed no longer than sending takes

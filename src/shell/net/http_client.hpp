@@ -63,6 +63,10 @@ using CallPtr = std::unique_ptr<Call, CallDeleter>;
 /// not used again. Times are looked at 10 times a second.
 awaitable<Result<ResponseHead>> exchange(Call& call, Request request);
 
+/// Whether `exchange` got as far as a connection: false after an error that says that nothing was sent, ever, over the
+/// connection it tried last.
+[[nodiscard]] bool connected(const Call& call);
+
 /// The next piece of the body as it came (chunked framing removed). Empty: the clean end. The view is valid until the
 /// next call. Errors: upstream_error when the connection was cut before the end, upstream_timeout, cancelled.
 awaitable<Result<std::string_view>> read_some(Call& call);

@@ -76,6 +76,7 @@ class Call {
     Stage stage = Stage::idle;
     TimePoint deadline = TimePoint::max();
     bool cancelled = false, timed_out = false;
+    bool connected = false;                 ///< the last attempt had a connection
 
     // The answer's body.
     Framing framing = Framing::none;

@@ -51,7 +51,7 @@ void members(R& r, F&& f) {
 template <class R, class F>
 requires std::same_as<std::remove_const_t<R>, RequestRecord>
 void members(R& r, F&& f) {
-    f("id", r.id), f("unix_ms", r.unix_ms), f("client", r.client), f("session", r.session), f("parent", r.parent);
+    f("id", r.id), f("unix_ms", r.unix_ms), f("key", r.key), f("client", r.client), f("session", r.session), f("parent", r.parent);
     f("kind", r.kind), f("dialect", r.dialect), f("endpoint", r.endpoint), f("model_asked", r.model_asked);
     f("model_used", r.model_used), f("backend", r.backend), f("stream", r.stream), f("n_messages", r.n_messages);
     f("n_tools", r.n_tools), f("messages", r.messages), f("tools", r.tools);
@@ -236,10 +236,25 @@ void read(const json::value& from, R& to) {
 
 }  // namespace
 
-std::string to_json(const RequestRecord& record) {
+std::string to_json_without_bodies(const RequestRecord& record) {
     std::string out;
     out.reserve(1024);
     write(out, record);
+    return out;
+}
+
+std::string to_json(const RequestRecord& record) {
+    std::string out = to_json_without_bodies(record);
+    const auto add = [&out](std::string_view name, const std::string& body) {
+        if (body.empty()) return;
+        out.back() = ',';
+        write(out, name);
+        out += ':';
+        write(out, body);
+        out += '}';
+    };
+    add("request_body", record.request_body);
+    add("response_body", record.response_body);
     return out;
 }
 
@@ -250,6 +265,9 @@ Result<RequestRecord> record_from_json(std::string_view text) {
     if (!value.is_object()) return fail(Errc::internal, "a stored request is not a JSON object");
     RequestRecord record;
     read(value, record);
+    const auto& object = value.get_object();
+    if (const auto* body = object.if_contains("request_body")) read(*body, record.request_body);
+    if (const auto* body = object.if_contains("response_body")) read(*body, record.response_body);
     return record;
 }
 

@@ -25,7 +25,8 @@ constexpr std::chrono::minutes trim_interval{10};
 
 /// What a record takes in memory, roughly: previews of long histories make some a hundred times larger than others.
 std::size_t weight(const RequestRecord& record) {
-    std::size_t bytes = 1024 + record.tools.size() * 64 + record.error_detail.size();
+    std::size_t bytes = 1024 + record.tools.size() * 64 + record.error_detail.size() + record.request_body.size() +
+                        record.response_body.size();
     for (const auto& message : record.messages) {
         bytes += sizeof message + message.preview.size() + message.calls.size() * 64;
     }

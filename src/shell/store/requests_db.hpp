@@ -1,9 +1,11 @@
 // requests.db: what is remembered of each request. One writer thread behind a bounded queue, so that the network thread
 // never waits for a disk; readers for `localcode requests`.
 //
-// On disk: SQLite in WAL mode, mode 0600, `user_version` 1, one table
+// On disk: SQLite in WAL mode, mode 0600, `user_version` 2, the tables
 //   requests(id TEXT PRIMARY KEY, unix_ms INTEGER, model, session, kind TEXT, status INTEGER, error_code, record TEXT)
-// where `record` is the whole record as JSON (record_json.hpp) and the other columns are what one searches by.
+// where `record` is the whole record but its bodies as JSON (record_json.hpp) and the other columns are what one searches
+// by, and, for the records that have bodies,
+//   bodies(id TEXT PRIMARY KEY, request, response BLOB)
 #pragma once
 
 #include <chrono>
@@ -76,7 +78,7 @@ struct Filter {
 [[nodiscard]] Result<std::vector<log::RequestRecord>> recent(const std::string& path, const Filter& filter,
                                                              std::size_t limit);
 
-/// By id, or by the beginning or end of one. not_found, or bad_request when several match.
+/// With its bodies, where they were kept. By id, or by the beginning or end of one. not_found, or bad_request when several match.
 [[nodiscard]] Result<log::RequestRecord> find(const std::string& path, std::string_view id);
 
 }  // namespace lc::store

@@ -146,6 +146,94 @@ TEST(RecordJson, ToleratesOtherVersions) {
     EXPECT_FALSE(record_from_json("{"));
 }
 
+TEST_F(RequestsDbTest, BodiesAreKeptApartAndGoWithTheirRecord) {
+    {
+        auto db = open(path, {1, 64 << 20}, report());
+        ASSERT_TRUE(db);
+        auto with = make("id-with");
+        with.request_body = "{\"messages\":[]}\n\xc3\xa9";
+        with.response_body = "data: [DONE]\n\n";
+        append(**db, with);
+        append(**db, make("id-without"));
+        flush(**db);
+        const auto found = find(path, "id-with");
+        ASSERT_TRUE(found) << found.error().detail;
+        EXPECT_EQ(*found, with);
+        const auto json = to_json(*found);
+        EXPECT_NE(json.find(R"("request_body":"{\"messages\":[]}\n)"), std::string::npos) << json;
+        EXPECT_EQ(record_from_json(json)->response_body, with.response_body);
+        const auto all = recent(path, {}, 10);
+        ASSERT_TRUE(all);
+        for (const auto& record : *all) EXPECT_EQ(record.request_body + record.response_body, "") << "only for one";
+        EXPECT_EQ(find(path, "id-without")->request_body, "");
+        // The same id again, as after a second attempt: its bodies replace the first ones.
+        with.response_body = "other";
+        append(**db, with);
+        append(**db, make("id-old", now_ms() - 10 * 86'400'000LL));
+        flush(**db);
+        EXPECT_EQ(find(path, "id-with")->response_body, "other");
+    }
+    // What is removed for its age takes its bodies along.
+    {
+        auto old = make("id-older", now_ms() - 10 * 86'400'000LL);
+        old.request_body = "secret";
+        auto db = open(path, {100, 64 << 20}, report());
+        ASSERT_TRUE(db);
+        append(**db, old);
+        flush(**db);
+        EXPECT_EQ(find(path, "id-older")->request_body, "secret");
+    }
+    { ASSERT_TRUE(open(path, {1, 64 << 20}, report())); }
+    auto raw = open_db(path, Mode::read_only);
+    ASSERT_TRUE(raw);
+    EXPECT_EQ(*query_integer(raw->get(), "SELECT count(*) FROM bodies"), 1);
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(RequestsDbTest, BodiesCountForTheSize) {
+    auto db = open(path, {30, 1 << 20}, report());
+    ASSERT_TRUE(db);
+    for (int i = 0; i < 300; ++i) {
+        auto record = make("id-" + std::to_string(1000 + i), now_ms() + i);
+        record.request_body = std::string(20'000, 'x');
+        append(**db, record);
+        if (i % 50 == 0) flush(**db);
+    }
+    flush(**db);
+    db->reset();
+    { ASSERT_TRUE(open(path, {30, 1 << 20}, report())); }
+    auto raw = open_db(path, Mode::read_only);
+    ASSERT_TRUE(raw);
+    EXPECT_LT(*query_integer(raw->get(), "SELECT sum(length(request)) FROM bodies"), 1 << 20);
+    EXPECT_GT(*query_integer(raw->get(), "SELECT count(*) FROM bodies"), 0);
+}
+
+TEST_F(RequestsDbTest, ADatabaseOfTheFirstVersionIsReadAndGoesOn) {
+    {
+        auto db = open_db(path, Mode::create);
+        ASSERT_TRUE(db);
+        ASSERT_TRUE(execute(db->get(),
+                            "CREATE TABLE requests(id TEXT PRIMARY KEY NOT NULL, unix_ms INTEGER NOT NULL, model TEXT NOT"
+                            " NULL, session TEXT NOT NULL, kind TEXT NOT NULL, status INTEGER NOT NULL, error_code TEXT"
+                            " NOT NULL, record TEXT NOT NULL); INSERT INTO requests VALUES('old', 5, '', '', '', 200, '',"
+                            " '{\"id\":\"old\",\"unix_ms\":5}'); PRAGMA user_version = 1"));
+    }
+    EXPECT_EQ(find(path, "old")->unix_ms, 5) << "before any writer has come";
+    {
+        auto db = open(path, {36'500, 64 << 20}, report());
+        ASSERT_TRUE(db) << db.error().detail;
+        auto record = make("new");
+        record.request_body = "r";
+        append(**db, record);
+        flush(**db);
+    }
+    EXPECT_EQ(find(path, "new")->request_body, "r");
+    EXPECT_TRUE(find(path, "old"));
+    EXPECT_TRUE(set_aside_files().empty());
+}
+
 TEST_F(RequestsDbTest, WritesAndReads) {
     auto db = open(path, {}, report());
     ASSERT_TRUE(db) << db.error().detail;

@@ -40,6 +40,26 @@ Result<std::vector<RequestRecord>> read_all(sqlite3_stmt* statement) {
     }
 }
 
+Result<RequestRecord> with_bodies(sqlite3* db, RequestRecord record) {
+    const auto failed = [](const SqlError& error) {
+        return fail(Errc::internal, "the request log cannot be read: " + error.text);
+    };
+    // One that was written before there were bodies, and that no writer has opened since, has no such table.
+    const auto version = query_integer(db, "PRAGMA user_version");
+    if (!version) return failed(version.error());
+    if (*version < 2) return record;
+    auto query = prepare(db, "SELECT request, response FROM bodies WHERE id = ?1");
+    if (!query) return failed(query.error());
+    bind_text(query->get(), 1, record.id);
+    const auto row = step(query->get());
+    if (!row) return failed(row.error());
+    if (*row) {
+        record.request_body = column_text(query->get(), 0);
+        record.response_body = column_text(query->get(), 1);
+    }
+    return record;
+}
+
 }  // namespace
 
 Result<std::vector<RequestRecord>> recent(const std::string& path, const Filter& filter, std::size_t limit) {
@@ -75,7 +95,7 @@ Result<RequestRecord> find(const std::string& path, std::string_view id) {
     if (found->size() > 1 && found->front().id != id) {
         return fail(Errc::bad_request, "'" + std::string(id) + "' is part of several ids; give more of it");
     }
-    return std::move(found->front());
+    return with_bodies(db->get(), std::move(found->front()));
 }
 
 }  // namespace lc::store

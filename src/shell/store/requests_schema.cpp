@@ -14,12 +14,15 @@ namespace {
 
 using log::RequestRecord;
 
-constexpr std::array<std::string_view, 1> migrations = {
+constexpr std::array<std::string_view, 2> migrations = {
     "CREATE TABLE requests(id TEXT PRIMARY KEY NOT NULL, unix_ms INTEGER NOT NULL, model TEXT NOT NULL,"
     " session TEXT NOT NULL, kind TEXT NOT NULL, status INTEGER NOT NULL, error_code TEXT NOT NULL,"
     " record TEXT NOT NULL);"
     "CREATE INDEX requests_time ON requests(unix_ms);"
     "CREATE INDEX requests_session ON requests(session, unix_ms)",
+    // Apart from the records, so that a list of those does not read them; they go with their record.
+    "CREATE TABLE bodies(id TEXT PRIMARY KEY NOT NULL, request BLOB NOT NULL, response BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TRIGGER bodies_end AFTER DELETE ON requests BEGIN DELETE FROM bodies WHERE id = old.id; END",
 };
 
 std::int64_t unix_ms() {
@@ -76,6 +79,8 @@ SqlResult<void> write_batch(sqlite3* db, const std::deque<RequestRecord>& batch)
                 "INSERT OR REPLACE INTO requests(id, unix_ms, model, session, kind, status, error_code, record)"
                 " VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     if (!insert) return tl::unexpected(insert.error());
+    auto bodies = prepare(db, "INSERT OR REPLACE INTO bodies(id, request, response) VALUES(?, ?, ?)");
+    if (!bodies) return tl::unexpected(bodies.error());
     auto done = execute(db, "BEGIN IMMEDIATE");
     for (auto record = batch.begin(); done && record != batch.end(); ++record) {
         sqlite3_stmt* s = insert->get();
@@ -87,10 +92,17 @@ SqlResult<void> write_batch(sqlite3* db, const std::deque<RequestRecord>& batch)
         bind_text(s, 5, record->kind);
         bind_integer(s, 6, static_cast<std::int64_t>(record->status));
         bind_text(s, 7, record->error_code);
-        bind_text(s, 8, to_json(*record));
+        bind_text(s, 8, to_json_without_bodies(*record));
         if (auto stepped = step(s); !stepped) done = tl::unexpected(stepped.error());
+        if (!done || (record->request_body.empty() && record->response_body.empty())) continue;
+        rewind(bodies->get());
+        bind_text(bodies->get(), 1, record->id);
+        bind_text(bodies->get(), 2, record->request_body);
+        bind_text(bodies->get(), 3, record->response_body);
+        if (auto stepped = step(bodies->get()); !stepped) done = tl::unexpected(stepped.error());
     }
     insert->reset();
+    bodies->reset();
     if (done) done = execute(db, "COMMIT");
     if (!done) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);  // `done` holds the error that matters
     return done;

@@ -147,4 +147,22 @@ std::int64_t rss_bytes(int pid) {
     return number(std::string_view(text).substr(space + 1)).value_or(0) * ::sysconf(_SC_PAGESIZE);
 }
 
+std::optional<std::uint64_t> progress(int pid) {
+    const std::string text = slurp("/proc/" + std::to_string(pid) + "/stat");
+    const std::size_t name_end = text.rfind(')');  // the name before it may hold anything
+    if (name_end == std::string::npos) return std::nullopt;
+    constexpr int major_faults = 9, user_time = 11, system_time = 12;  // behind the name, from 0
+    std::uint64_t sum = 0;
+    std::size_t at = name_end + 2;
+    for (int i = 0; i <= system_time; ++i) {
+        const std::size_t space = text.find(' ', at);
+        if (space == std::string::npos) return std::nullopt;
+        if (i == major_faults || i == user_time || i == system_time) {
+            sum += static_cast<std::uint64_t>(number(std::string_view(text).substr(at)).value_or(0));
+        }
+        at = space + 1;
+    }
+    return sum;
+}
+
 }  // namespace lc::sys

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/error.hpp"
@@ -18,5 +19,8 @@ namespace lc::sys {
 
 /// Resident memory of a process; 0 when it is gone.
 [[nodiscard]] std::int64_t rss_bytes(int pid);
+
+/// A number that grows while a process works: processor time and pages read from disk. Empty when it is gone.
+[[nodiscard]] std::optional<std::uint64_t> progress(int pid);
 
 }  // namespace lc::sys

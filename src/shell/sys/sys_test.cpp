@@ -347,5 +347,18 @@ TEST(Program, FoundInPathOnly) {
     EXPECT_EQ(find_program(env, dir.path.string() + "/bin"), "");
 }
 
+TEST(Machine, ProgressOfAProcess) {
+    const auto before = progress(::getpid());
+    ASSERT_TRUE(before);
+    // Until the clock of the kernel, which counts in hundredths of a second, has seen it.
+    volatile std::uint64_t work = 0;
+    for (int i = 0; i < 100'000 && progress(::getpid()) == before; ++i) {
+        for (int j = 0; j < 10'000; ++j) work = work + 1;
+    }
+    EXPECT_GT(*progress(::getpid()), *before);
+    EXPECT_EQ(progress(0x7fffffff), std::nullopt);
+    EXPECT_EQ(progress(-1), std::nullopt);
+}
+
 }  // namespace
 }  // namespace lc::sys
