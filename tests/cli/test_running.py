@@ -6,7 +6,7 @@ import select
 import subprocess
 import time
 
-from support.gateway import program, until
+from support.gateway import backend_config, program, until
 
 
 def port(gateway):
