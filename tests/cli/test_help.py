@@ -7,7 +7,7 @@ import pytest
 
 from support.gateway import program
 
-COMMANDS = ["serve", "status", "models", "stop", "logs", "requests", "config", "version", "completions"]
+COMMANDS = ["serve", "launch", "init", "status", "models", "stop", "logs", "requests", "config", "version", "completions"]
 INNER = [["config", "check"], ["config", "show"], ["config", "example"]]
 
 
@@ -61,6 +61,10 @@ def test_no_command_is_wrong_usage_and_shows_the_help(cli):
     (["serve", "--port", "http"], "--port"),
     (["serve", "--log-level", "loud"], "error"),
     (["completions", "tcsh"], "bash"),
+    (["launch", "opncode"], "localcode launch: there is no client 'opncode'; did you mean 'opencode'?"),
+    (["launch", "--prot", "1", "opencode"], "localcode launch: unknown option '--prot'; did you mean '--port'?"),
+    (["launch"], "CLIENT is required"),
+    (["init", "cluade"], "did you mean 'claude'?"),
     (["requests", "--limit", "0"], "--limit"),
 ], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
 def test_wrong_usage(cli, args, said):
@@ -94,6 +98,7 @@ def test_bash_completion(cli):
     assert {"check", "show", "example"} <= complete(cli, script, "localcode config ")
     assert "--slots" in complete(cli, script, "localcode config show --sl")
     assert complete(cli, script, "localcode serve --log-level ") == {"error", "warn", "info", "debug"}
+    assert {"opencode", "claude", "aider"} <= complete(cli, script, "localcode launch ")
     assert complete(cli, script, "localcode completions ") >= {"bash", "zsh", "fish"}
     assert "--follow" not in complete(cli, script, "localcode serve --")
     (cli.home / "model.gguf").touch()

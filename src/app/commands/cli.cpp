@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/commands/help.hpp"
+#include "app/commands/launch.hpp"
 #include "app/commands/options.hpp"
 #include "app/commands/pull.hpp"
 #include "app/version.hpp"
@@ -21,6 +22,7 @@ constexpr const char* about =
 
 constexpr const char* examples =
     "Examples:\n"
+    "  localcode launch opencode              run OpenCode on it, starting it when needed\n"
     "  localcode serve --model coder.gguf     serve a local model\n"
     "  ZAI_API_KEY=... localcode serve        serve the GLM-4.7 coding API\n"
     "  localcode status                       what the running gateway does\n"
@@ -28,7 +30,8 @@ constexpr const char* examples =
     "  localcode config example               every setting, explained\n\n"
     "Help of a command: localcode COMMAND --help. More: man localcode.";
 
-void build(CLI::App& app, int& status) {
+/// `words` is filled before the callback of `launch` runs. Returns that command.
+CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     app.set_help_flag("-h,--help", "Print help");
     app.set_version_flag("--version", "localcode " + std::string(version_text()), "Print the version");
     const auto formatter = std::make_shared<HelpFormatter>();
@@ -40,6 +43,8 @@ void build(CLI::App& app, int& status) {
     app.footer(examples);
     app.require_subcommand(1);
     add_serve(app, status);
+    CLI::App* launch = add_launch(app, status, words);
+    add_init(app, status);
     add_status(app, status);
     add_logs(app, status);
     add_requests(app, status);
@@ -57,6 +62,23 @@ void build(CLI::App& app, int& status) {
             if (inner->get_footer() == examples || inner->get_footer() == command->get_footer()) inner->footer("");
         }
     }
+    return launch;
+}
+
+/// The words of the command line, the last one first, as CLI11 wants them. Those of `launch` that are the client's are
+/// taken out.
+std::vector<std::string> words_of(int argc, char** argv, const CLI::App& launch, LaunchWords& words) {
+    std::vector<std::string> all(argv + std::min(argc, 1), argv + argc);
+    if (!all.empty() && all.front() == launch.get_name()) {
+        words = split_launch({all.begin() + 1, all.end()}, [&launch](std::string_view name) {
+            const auto* option = launch.get_option_no_throw(std::string(name));
+            return option != nullptr && option->get_items_expected_max() > 0;
+        });
+        all.resize(1);
+        all.insert(all.end(), words.ours.begin(), words.ours.end());
+    }
+    std::reverse(all.begin(), all.end());
+    return all;
 }
 
 /// The command that was meant: the innermost one parsed.
@@ -109,9 +131,10 @@ int complain(std::string_view command, const Error& error) {
 int run(int argc, char** argv) {
     int status = ok;
     CLI::App app(about, "localcode");
-    build(app, status);
+    LaunchWords words;
+    const CLI::App* launch = build(app, status, words);
     try {
-        app.parse(argc, argv);
+        app.parse(words_of(argc, argv, *launch, words));
     } catch (const CLI::CallForHelp&) {
         std::cout << innermost(&app)->help();
     } catch (const CLI::CallForAllHelp&) {

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 
 #include "app/commands/json_view.hpp"
+#include "app/commands/launch.hpp"
 #include "app/commands/text.hpp"
 
 namespace lc::commands {
@@ -17,7 +18,10 @@ TEST(Text, CleanHoldsNoControlCharacter) {
         {"escape sequence", "\x1b[31mred", " [31mred"},
         {"line ends and tabs", "a\nb\r\tc", "a b  c"},
         {"delete", "a\x7f", "a "},
-        {"C1 in UTF-8", "a\xc2\x9b" "31m", "a 31m"},
+        {"C1 in UTF-8",
+         "a\xc2\x9b"
+         "31m",
+         "a 31m"},
         {"other two-byte characters stay", "\xc3\xa9\xc2\xa0", "\xc3\xa9\xc2\xa0"},
         {"NUL", std::string_view("a\0b", 3), "a b"},
     };
@@ -38,8 +42,7 @@ TEST(Text, Table) {
               "l\xc3\xa4nger  1,000  much\xe2\x80\xa6\n"
               "x\n");
     const std::string coloured = table(columns, {{{"a", "1"}, {"1"}, {""}, {"b"}}}, true);
-    EXPECT_EQ(coloured,
-              "\x1b[2mNAME\x1b[0m  \x1b[2mN\x1b[0m  \x1b[2mTEXT\x1b[0m\n\x1b[1ma\x1b[0m     1  b\n");
+    EXPECT_EQ(coloured, "\x1b[2mNAME\x1b[0m  \x1b[2mN\x1b[0m  \x1b[2mTEXT\x1b[0m\n\x1b[1ma\x1b[0m     1  b\n");
     EXPECT_EQ(table(columns, {{{"\x1b[2J"}}}, false), "NAME\n [2J\n") << "escape sequences of names do not get through";
 }
 
@@ -79,6 +82,53 @@ TEST(JsonView, WhatIsMissingIsEmpty) {
     EXPECT_EQ(texts_at(value, "list"), (std::vector<std::string>{"a", "b"}));
     EXPECT_TRUE(items_at(value, "text").empty());
     EXPECT_EQ(text_at(boost::json::value(nullptr), "x"), "");
+}
+
+TEST(Launch, WhoseWords) {
+    using Words = std::vector<std::string>;
+    const auto takes = [](std::string_view o) { return o == "--port" || o == "-p" || o == "--model" || o == "--url"; };
+    const struct {
+        const char* name;
+        Words words, ours, serve, theirs;
+    } cases[] = {
+        {"nothing", {}, {}, {}, {}},
+        {"client alone", {"opencode"}, {"opencode"}, {}, {}},
+        {"before",
+         {"--port", "1", "--stop-after", "opencode", "run"},
+         {"--port", "1", "--stop-after", "opencode"},
+         {"--port", "1"},
+         {"run"}},
+        {"after",
+         {"opencode", "--port=1", "--stop-after", "run"},
+         {"opencode", "--port=1", "--stop-after"},
+         {"--port=1"},
+         {"run"}},
+        {"after, in two words",
+         {"claude", "--port", "1", "-p", "hi"},
+         {"claude", "--port", "1"},
+         {"--port", "1"},
+         {"-p", "hi"}},
+        {"the client's own",
+         {"opencode", "--model", "x", "--port", "1"},
+         {"opencode"},
+         {},
+         {"--model", "x", "--port", "1"}},
+        {"two dashes", {"opencode", "--", "--port", "1"}, {"opencode"}, {}, {"--port", "1"}},
+        {"two dashes further on are the client's", {"codex", "exec", "--", "-x"}, {"codex"}, {}, {"exec", "--", "-x"}},
+        {"a value that is missing", {"opencode", "--port"}, {"opencode", "--port"}, {"--port"}, {}},
+        {"elsewhere",
+         {"--url", "http://x", "--model", "m", "aider"},
+         {"--url", "http://x", "--model", "m", "aider"},
+         {"--model", "m"},
+         {}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        const auto got = split_launch(c.words, takes);
+        EXPECT_EQ(got.ours, c.ours);
+        EXPECT_EQ(got.serve, c.serve);
+        EXPECT_EQ(got.theirs, c.theirs);
+    }
 }
 
 }  // namespace lc::commands

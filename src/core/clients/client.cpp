@@ -132,7 +132,8 @@ void choose_models(Setup& setup, std::string_view default_model) {
     if (small == nullptr) {
         small = main;
         for (const auto& model : setup.models) {
-            if (model.local && model.bytes > 0 && model.bytes < main->bytes / 2 && (small == main || model.bytes < small->bytes)) {
+            if (model.local && model.bytes > 0 && model.bytes < main->bytes / 2 &&
+                (small == main || model.bytes < small->bytes)) {
                 small = &model;
             }
         }

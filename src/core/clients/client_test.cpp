@@ -32,7 +32,8 @@ Setup setup(std::string key = "") {
 }
 
 std::string env(const Launch& launch, std::string_view name) {
-    const auto found = std::find_if(launch.env.begin(), launch.env.end(), [&](const auto& v) { return v.first == name; });
+    const auto found =
+        std::find_if(launch.env.begin(), launch.env.end(), [&](const auto& v) { return v.first == name; });
     return found == launch.env.end() ? "(unset)" : found->second;
 }
 
@@ -77,7 +78,11 @@ TEST(Clients, WhichModels) {
         {"the default cannot chat", "gone", {{"a"}, {"b"}}, "a", "a"},
         {"the default by its alias", "x", {{"a"}, {"b", 0, 0, 0, {"x"}}}, "b", "b"},
         {"a small one by its alias", "a", {{"a"}, {"b", 0, 0, 0, {"small"}}}, "a", "b"},
-        {"the smallest", "a", {{"a", 0, 0, 90, {}, true}, {"b", 0, 0, 20, {}, true}, {"c", 0, 0, 10, {}, true}}, "a", "c"},
+        {"the smallest",
+         "a",
+         {{"a", 0, 0, 90, {}, true}, {"b", 0, 0, 20, {}, true}, {"c", 0, 0, 10, {}, true}},
+         "a",
+         "c"},
         {"not much smaller", "a", {{"a", 0, 0, 90, {}, true}, {"b", 0, 0, 50, {}, true}}, "a", "a"},
         {"of unknown size", "a", {{"a", 0, 0, 90, {}, true}, {"b"}}, "a", "a"},
         {"main is remote", "a", {{"a"}, {"b", 0, 0, 50, {}, true}}, "a", "a"},
@@ -159,7 +164,8 @@ TEST(OpenCode, AUsersFileKeepsWhatItSays) {
     const auto there = read_jsonc(mine).value();
     const auto text = with_settings(mine, opencode_settings(s, Purpose::file, there)).value();
     const auto config = read_jsonc(text).value();
-    for (const char* comment : {"// my favourites", "// for work", "// tuned"}) EXPECT_NE(text.find(comment), std::string::npos);
+    for (const char* comment : {"// my favourites", "// for work", "// tuned"})
+        EXPECT_NE(text.find(comment), std::string::npos);
     EXPECT_EQ(config.at("model"), "anthropic/claude");
     EXPECT_EQ(config.at("small_model"), "localcode/tiny");
     const auto& provider = config.at("provider").at("localcode");
@@ -167,7 +173,8 @@ TEST(OpenCode, AUsersFileKeepsWhatItSays) {
     EXPECT_EQ(provider.at("options").at("apiKey"), "{env:MINE}");
     EXPECT_EQ(json::serialize(provider.at("models").at("coder")),
               R"({"name":"My coder","limit":{"context":32768,"output":4096}})");
-    EXPECT_EQ(with_settings(text, opencode_settings(s, Purpose::file, config)).value(), text) << "a second time changes nothing";
+    EXPECT_EQ(with_settings(text, opencode_settings(s, Purpose::file, config)).value(), text)
+        << "a second time changes nothing";
 }
 
 TEST(Claude, Environment) {

@@ -34,8 +34,9 @@ std::vector<Line> compare(const std::vector<std::string_view>& a, const std::vec
     std::vector<std::uint32_t> longest(small ? (a.size() + 1) * columns : 0, 0);
     for (std::size_t i = a.size(); small && i-- > 0;) {
         for (std::size_t j = b.size(); j-- > 0;) {
-            longest[i * columns + j] = a[i] == b[j] ? longest[(i + 1) * columns + j + 1] + 1
-                                                    : std::max(longest[(i + 1) * columns + j], longest[i * columns + j + 1]);
+            longest[i * columns + j] = a[i] == b[j]
+                                           ? longest[(i + 1) * columns + j + 1] + 1
+                                           : std::max(longest[(i + 1) * columns + j], longest[i * columns + j + 1]);
         }
     }
     std::vector<Line> out;
@@ -44,7 +45,8 @@ std::vector<Line> compare(const std::vector<std::string_view>& a, const std::vec
         if (small && i < a.size() && j < b.size() && a[i] == b[j]) {
             out.push_back({' ', a[i], i, j});
             ++i, ++j;
-        } else if (i < a.size() && (!small || j == b.size() || longest[(i + 1) * columns + j] >= longest[i * columns + j + 1])) {
+        } else if (i < a.size() &&
+                   (!small || j == b.size() || longest[(i + 1) * columns + j] >= longest[i * columns + j + 1])) {
             out.push_back({'-', a[i], i, j});
             ++i;
         } else {
@@ -77,8 +79,10 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
             next = std::find_if(end, lines.end(), changed);
         }
         const auto last = end + std::min<std::ptrdiff_t>(lines.end() - end, context);
-        const auto old_count = static_cast<std::size_t>(std::count_if(begin, last, [](const Line& l) { return l.mark != '+'; }));
-        const auto new_count = static_cast<std::size_t>(std::count_if(begin, last, [](const Line& l) { return l.mark != '-'; }));
+        const auto old_count =
+            static_cast<std::size_t>(std::count_if(begin, last, [](const Line& l) { return l.mark != '+'; }));
+        const auto new_count =
+            static_cast<std::size_t>(std::count_if(begin, last, [](const Line& l) { return l.mark != '-'; }));
         out += "@@ -" + range(begin->before, old_count) + " +" + range(begin->after, new_count) + " @@\n";
         for (auto line = begin; line != last; ++line) {
             out += line->mark;

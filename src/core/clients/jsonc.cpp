@@ -22,7 +22,8 @@ bool plain_value(const json::value& v) {
 std::string one_line(const json::value& value) {
     std::string out;
     if (const auto* object = value.if_object()) {
-        for (const auto& [key, v] : *object) out += (out.empty() ? "" : ", ") + json::serialize(json::string(key)) + ": " + one_line(v);
+        for (const auto& [key, v] : *object)
+            out += (out.empty() ? "" : ", ") + json::serialize(json::string(key)) + ": " + one_line(v);
         return object->empty() ? "{}" : "{ " + out + " }";
     }
     if (const auto* list = value.if_array()) {
@@ -35,7 +36,8 @@ std::string one_line(const json::value& value) {
 /// Leaves (and objects and lists of nothing but leaves) that fit stay on one line.
 bool fits_one_line(const json::value& value, std::size_t used) {
     if (const auto* object = value.if_object()) {
-        if (object->size() > 4 || !std::ranges::all_of(*object, [](const auto& m) { return plain_value(m.value()); })) return false;
+        if (object->size() > 4 || !std::ranges::all_of(*object, [](const auto& m) { return plain_value(m.value()); }))
+            return false;
     } else if (const auto* list = value.if_array()) {
         if (!std::ranges::all_of(*list, plain_value)) return false;
     }
@@ -61,13 +63,26 @@ Style style_of(std::string_view text, const scan::Container& top) {
     if (!top.members.empty()) {
         const auto at = top.members.front().key_begin;
         auto unit = indent_of(text, at);
-        if (text.substr(top.open, at - top.open).find('\n') != std::string_view::npos && !unit.empty()) style.unit = std::move(unit);
+        if (text.substr(top.open, at - top.open).find('\n') != std::string_view::npos && !unit.empty())
+            style.unit = std::move(unit);
     }
     return style;
 }
 
 std::string replaced(std::string_view text, std::size_t begin, std::size_t end, std::string_view with) {
     return std::string(text.substr(0, begin)).append(with).append(text.substr(end));
+}
+
+/// A container of one line as one of several lines, with one more member; what the members say stays as it is written.
+template <class Make>
+std::string unfolded(std::string_view text, const scan::Container& in, const Style& style, Make make) {
+    const std::string outer = indent_of(text, in.open), inner = outer + style.unit;
+    std::string out;
+    for (const auto& member : in.members) {
+        out += style.line_end + inner + std::string(text.substr(member.key_begin, member.end - member.key_begin)) + ",";
+    }
+    out += style.line_end + inner + make(inner) + style.line_end + outer;
+    return replaced(text, in.open + 1, in.close, out);
 }
 
 /// `item` ("key": value, or a value; `make` gets the indentation of its line) as the last member.
@@ -77,7 +92,12 @@ std::string with_member(std::string_view text, const scan::Container& in, const 
     const bool one_line_form = body.find('\n') == std::string_view::npos && !in.members.empty();
     if (one_line_form) {
         const auto item = make(indent_of(text, in.open));
-        return replaced(text, in.members.back().end, in.members.back().end, ", " + item);
+        const auto line =
+            std::min(text.find('\n', in.close), text.size()) - std::min(text.rfind('\n', in.open) + 1, in.open);
+        if (item.find('\n') == std::string::npos && line + item.size() + 2 <= short_line) {
+            return replaced(text, in.members.back().end, in.members.back().end, ", " + item);
+        }
+        if (body.find("/*") == std::string_view::npos) return unfolded(text, in, style, make);
     }
     const std::string outer = indent_of(text, in.open);
     const std::string inner = in.members.empty() ? outer + style.unit : indent_of(text, in.members.front().key_begin);
@@ -112,14 +132,15 @@ Result<std::string> with_setting(std::string_view text, const Setting& setting) 
     if (!top) return tl::unexpected(top.error());
     if (*top == std::string_view::npos) {
         const auto end = scan::content_end(text, 0, text.size());
-        return std::string(text.substr(0, end)) + (end == 0 ? "" : "\n") + pretty(nested(setting, 0)) + "\n";
+        return with_setting(std::string(text.substr(0, end)) + (end == 0 ? "" : "\n") + "{}\n", setting);
     }
     std::size_t at = *top;
     std::optional<Style> style;
     for (std::size_t level = 0; level < setting.path.size(); ++level) {
         if (text[at] != '{') {
             const auto where = level == 0 ? std::string("the file") : "'" + path_text(setting.path, level) + "'";
-            return fail(Errc::bad_request, where + " is no object, so '" + setting.path[level] + "' cannot be set in it");
+            return fail(Errc::bad_request,
+                        where + " is no object, so '" + setting.path[level] + "' cannot be set in it");
         }
         const auto in = scan::container(text, at);
         if (!in) return tl::unexpected(in.error());
@@ -148,11 +169,13 @@ Result<std::string> with_setting(std::string_view text, const Setting& setting) 
         if (std::find(list->begin(), list->end(), setting.value) != list->end()) return std::string(text);
         const auto items = scan::container(text, at);
         if (!items) return tl::unexpected(items.error());
-        if (items->members.empty() && text.substr(items->open, items->close - items->open).find('/') == std::string_view::npos) {
+        if (items->members.empty() &&
+            text.substr(items->open, items->close - items->open).find('/') == std::string_view::npos) {
             return replaced(text, items->open, items->close + 1, pretty(json::array{setting.value}));
         }
-        return with_member(text, *items, *style,
-                           [&](const std::string& indent) { return pretty(setting.value, style->unit, indent, style->line_end); });
+        return with_member(text, *items, *style, [&](const std::string& indent) {
+            return pretty(setting.value, style->unit, indent, style->line_end);
+        });
     }
     return std::string(text);
 }
@@ -178,7 +201,8 @@ Result<json::value> read_jsonc(std::string_view text) {
     return value;
 }
 
-std::string pretty(const json::value& value, std::string_view unit, std::string_view indent, std::string_view line_end) {
+std::string pretty(const json::value& value, std::string_view unit, std::string_view indent,
+                   std::string_view line_end) {
     if (plain_value(value) || fits_one_line(value, indent.size())) return one_line(value);
     const std::string inner = std::string(indent) + std::string(unit);
     std::string out;

@@ -107,7 +107,9 @@ Result<std::size_t> walk(const Walk& w, std::size_t at, int level, Container* to
         if (!closed) return closed;
         end = *closed;
     } else {
-        while (end < text.size() && !space(text[end]) && std::string_view(",:]}/[{\"").find(text[end]) == std::string_view::npos) ++end;
+        while (end < text.size() && !space(text[end]) &&
+               std::string_view(",:]}/[{\"").find(text[end]) == std::string_view::npos)
+            ++end;
         boost::system::error_code bad;
         const auto token = text.substr(at, end - at);
         (void)boost::json::parse({token.data(), token.size()}, bad);
@@ -166,7 +168,8 @@ Result<std::size_t> top(std::string_view text) {
     if (at >= text.size()) return std::string_view::npos;
     const auto end = walk(Walk{text}, at, 0, nullptr);
     if (!end) return end;
-    if (const auto after = skip(text, *end); after < text.size()) return wrong(text, after, "something follows the end");
+    if (const auto after = skip(text, *end); after < text.size())
+        return wrong(text, after, "something follows the end");
     return at;
 }
 

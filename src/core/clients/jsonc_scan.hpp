@@ -11,7 +11,7 @@
 namespace lc::clients::scan {
 
 struct Member {
-    std::string key;  ///< decoded
+    std::string key;                                ///< decoded
     std::size_t key_begin = 0, begin = 0, end = 0;  ///< of the key, and of the value
 };
 

@@ -15,6 +15,7 @@ enum class Purpose : std::uint8_t { run, file };
 
 /// Pure. As settings, so that they can be laid into what is there. `there`: what is there (null: nothing). A key is
 /// never written out: it is "{env:LOCALCODE_API_KEY}", which OpenCode reads from its environment.
-[[nodiscard]] std::vector<Setting> opencode_settings(const Setup& setup, Purpose purpose, const boost::json::value& there);
+[[nodiscard]] std::vector<Setting> opencode_settings(const Setup& setup, Purpose purpose,
+                                                     const boost::json::value& there);
 
 }  // namespace lc::clients

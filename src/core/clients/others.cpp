@@ -1,5 +1,5 @@
-// What the clients but OpenCode need. Settings seen to work with: Claude Code 2.1, Codex 0.169, Qwen Code 0.15 and 0.24,
-// Cline 3.0, Continue's cn 1.5, Aider 0.86.
+// What the clients but OpenCode need. Settings seen to work with: Claude Code 2.1, Codex 0.169, Qwen Code 0.15 and
+// 0.24, Cline 3.0, Continue's cn 1.5, Aider 0.86.
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
@@ -103,9 +103,10 @@ Launch cline(const Setup& setup, const Model& main) {
                           {"baseUrl", setup.url + "/v1"},
                           {"model", setup.main}};
     if (main.context > 0) provider["contextWindow"] = main.context;
-    const json::object settings{{"version", 1},
-                                {"lastUsedProvider", "openai-compatible"},
-                                {"providers", {{"openai-compatible", {{"settings", std::move(provider)}, {"tokenSource", "manual"}}}}}};
+    const json::object settings{
+        {"version", 1},
+        {"lastUsedProvider", "openai-compatible"},
+        {"providers", {{"openai-compatible", {{"settings", std::move(provider)}, {"tokenSource", "manual"}}}}}};
     out.files = {{"settings/providers.json", pretty(settings) + "\n"},
                  {"settings/global-settings.json", "{\"telemetryOptOut\":true,\"autoUpdateEnabled\":false}\n"}};
     return out;
@@ -138,18 +139,21 @@ Launch cn(const Setup& setup) {
 Launch aider(const Setup& setup, const Model& main) {
     Launch out;
     out.env = {{"OPENAI_API_BASE", setup.url + "/v1"}, {"OPENAI_API_KEY", key_of(setup)}};
-    out.args = {"--model",           "openai/" + setup.main, "--weak-model", "openai/" + setup.small,
-                "--no-check-update", "--analytics-disable",  "--no-show-model-warnings"};
+    out.args = {"--model",
+                "openai/" + setup.main,
+                "--weak-model",
+                "openai/" + setup.small,
+                "--no-check-update",
+                "--analytics-disable",
+                "--no-show-model-warnings"};
     if (main.context > 0) {
         json::object about;
         for (const auto& model : setup.models) {
             if (model.context <= 0) continue;
-            about["openai/" + model.id] = {{"max_input_tokens", model.context},
-                                           {"max_output_tokens", output_limit(model)},
-                                           {"input_cost_per_token", 0},
-                                           {"output_cost_per_token", 0},
-                                           {"litellm_provider", "openai"},
-                                           {"mode", "chat"}};
+            about["openai/" + model.id] = {
+                {"max_input_tokens", model.context}, {"max_output_tokens", output_limit(model)},
+                {"input_cost_per_token", 0},         {"output_cost_per_token", 0},
+                {"litellm_provider", "openai"},      {"mode", "chat"}};
         }
         out.files = {{"models.json", pretty(about) + "\n"}};
         out.args.insert(out.args.end(), {"--model-metadata-file", setup.scratch + "/models.json"});
