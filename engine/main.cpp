@@ -65,7 +65,7 @@ int run(const std::vector<std::string>& argv) {
 
     llama_backend_init();
     llama_numa_init(params.numa);
-    const int status = run_server(params, options.die_with_parent);
+    const int status = run_server(params, options.die_with_parent, options.kv_dir);
     common_log_flush(common_log_main());
     return status;
 }

@@ -12,6 +12,8 @@
 
 #include "engine_features.h"
 #include "hooks.h"
+#include "state/save.h"
+#include "state/service.h"
 
 namespace {
 using Handler = server_http_context::handler_t;
@@ -39,17 +41,46 @@ Handler guarded(Handler inner) {
     };
 }
 
-server_http_res_ptr get_engine(const server_http_req&) {
+server_http_res_ptr get_engine(const StateService& states) {
     auto res = std::make_unique<server_http_res>();
     json features = json::array();
     for (const auto name : engine_features) {
         features.push_back(std::string(name));
     }
-    res->data = safe_json_to_str({{"engine", "localcode-engine"},
-                                  {"api", engine_api_version},
-                                  {"llama_cpp", std::string(engine_llama_version)},
-                                  {"features", features}});
+    json out = {{"engine", "localcode-engine"},
+                {"api", engine_api_version},
+                {"llama_cpp", std::string(engine_llama_version)},
+                {"features", features}};
+    states.describe(out);
+    res->data = safe_json_to_str(out);
     return res;
+}
+
+server_http_res_ptr get_slots(const StateService& states) {
+    auto res = std::make_unique<server_http_res>();
+    json slots = json::array();
+    for (const auto& slot : states.slots()) {
+        slots.push_back({{"id", slot.id}, {"busy", slot.busy}, {"n_tokens", slot.n_tokens}, {"generation", slot.generation}});
+    }
+    res->data = safe_json_to_str({{"slots", slots}});
+    return res;
+}
+
+/// llama-server's own saving, loading and erasing of slots: what a slot holds changes without a request.
+Handler touching(const Handler& inner, StateService& states) {
+    return [inner, &states](const server_http_req& req) {
+        const auto id = req.get_param("id_slot");
+        const int slot = id.find_first_not_of("0123456789") == std::string::npos && !id.empty() && id.size() < 6 ? std::stoi(id) : -1;
+        const bool known = states.slot(slot).has_value();
+        if (known) {
+            states.touched(slot);
+        }
+        auto res = inner(req);
+        if (known) {
+            states.touched(slot);
+        }
+        return res;
+    };
 }
 
 server_http_res_ptr get_stats(const EngineStats& stats) {
@@ -62,9 +93,12 @@ server_http_res_ptr get_stats(const EngineStats& stats) {
 }
 }  // namespace
 
-void register_routes(const server_http_context& http, const server_routes& routes, std::shared_ptr<const EngineStats> stats) {
+void register_routes(const server_http_context& http, const server_routes& routes, std::shared_ptr<const EngineStats> stats,
+                     StateService& states) {
     const auto get = [&](const char* path, const Handler& h) { http.get(path, guarded(h)); };
     const auto post = [&](const char* path, const Handler& h) { http.post(path, guarded(h)); };
+
+    const auto complete = [&](const char* path, const Handler& h) { post(path, states.with_state(h)); };
 
     get("/health", routes.get_health);
     get("/v1/health", routes.get_health);
@@ -74,18 +108,18 @@ void register_routes(const server_http_context& http, const server_routes& route
     get("/models", routes.get_models);
     get("/v1/models", routes.get_models);
 
-    post("/completion", routes.post_completions);
-    post("/completions", routes.post_completions);
-    post("/v1/completions", routes.post_completions_oai);
-    post("/chat/completions", routes.post_chat_completions);
-    post("/v1/chat/completions", routes.post_chat_completions);
+    complete("/completion", routes.post_completions);
+    complete("/completions", routes.post_completions);
+    complete("/v1/completions", routes.post_completions_oai);
+    complete("/chat/completions", routes.post_chat_completions);
+    complete("/v1/chat/completions", routes.post_chat_completions);
     post("/v1/chat/completions/control", routes.post_control);
-    post("/responses", routes.post_responses_oai);
-    post("/v1/responses", routes.post_responses_oai);
+    complete("/responses", routes.post_responses_oai);
+    complete("/v1/responses", routes.post_responses_oai);
     post("/audio/transcriptions", routes.post_transcriptions_oai);
     post("/v1/audio/transcriptions", routes.post_transcriptions_oai);
-    post("/v1/messages", routes.post_anthropic_messages);
-    post("/infill", routes.post_infill);
+    complete("/v1/messages", routes.post_anthropic_messages);
+    complete("/infill", routes.post_infill);
 
     post("/embedding", routes.post_embeddings);
     post("/embeddings", routes.post_embeddings);
@@ -106,15 +140,20 @@ void register_routes(const server_http_context& http, const server_routes& route
     post("/v1/messages/count_tokens", routes.post_anthropic_count_tokens);
 
     get("/lora-adapters", routes.get_lora_adapters);
-    post("/lora-adapters", routes.post_lora_adapters);
+    post("/lora-adapters", [&states, inner = Handler(routes.post_lora_adapters)](const server_http_req& req) {
+        states.turn_off("the LoRA adapters were changed at run time");
+        return inner(req);
+    });
     get("/slots", routes.get_slots);
-    post("/slots/:id_slot", routes.post_slots);
+    post("/slots/:id_slot", touching(routes.post_slots, states));
 
     // Streams that outlive their connection: only for requests with an X-Conversation-Id header.
     get("/v1/stream", server_stream_make_get_handler());
     post("/v1/streams/lookup", server_stream_make_lookup_handler());
     http.del("/v1/stream", guarded(server_stream_make_delete_handler()));
 
-    get("/localcode/engine", get_engine);
+    get("/localcode/engine", [&states](const server_http_req&) { return get_engine(states); });
+    get("/localcode/slots", [&states](const server_http_req&) { return get_slots(states); });
+    post("/localcode/save", save_handler(states));
     get("/localcode/stats", [stats = std::move(stats)](const server_http_req&) { return get_stats(*stats); });
 }

@@ -3,6 +3,7 @@
 #include "hooks.h"
 #include "process_guard.h"
 #include "routes.h"
+#include "state/service.h"
 
 #include "common.h"
 #include "llama.h"
@@ -11,12 +12,15 @@
 #include "server-http.h"
 #include "server-stream.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -38,9 +42,19 @@ void complete(common_params& params) {
     if (const auto name = params.model.get_name(); params.model_alias.empty() && !name.empty()) {
         params.model_alias.insert(name);
     }
+    // llama.cpp's default lets it skip checkpoints that a request asks for; state/service.cpp keeps the spacing of the others.
+    params.checkpoint_min_step = std::min(params.checkpoint_min_step, 64);
     params.ui = false;
     params.ui_mcp_proxy = false;
     params.server_tools.clear();
+}
+
+/// The gateway's secret; nothing that is started from here shall see it.
+std::string take_token() {
+    const char* token = std::getenv("LOCALCODE_ENGINE_TOKEN");
+    std::string out = token != nullptr ? token : "";
+    ::unsetenv("LOCALCODE_ENGINE_TOKEN");
+    return out;
 }
 
 std::vector<std::string> socket_files(const common_params& params) {
@@ -70,7 +84,7 @@ int fail(const std::string& why) {
 enum class Phase { loading, serving, stopping };
 }  // namespace
 
-int run_server(common_params& params, int parent) {
+int run_server(common_params& params, int parent, const std::string& kv_dir) {
     complete(params);
     server_stream_session_manager_start();
 
@@ -80,13 +94,16 @@ int run_server(common_params& params, int parent) {
 
     const auto stats = std::make_shared<EngineStats>();
     server_context context;
-    context.set_hooks(make_hooks(stats));
+    StateService states(kv_dir, take_token());
+    auto hooks = make_hooks(stats);
+    states.install(hooks);
+    context.set_hooks(std::move(hooks));
     server_routes routes(params, context);
     server_http_context http;
     if (!http.init(params)) {
         return fail("cannot set up the HTTP server");
     }
-    register_routes(http, routes, stats);
+    register_routes(http, routes, stats, states);
 
     // Before the model is loaded, so that /health answers "loading".
     if (!http.start()) {
@@ -124,6 +141,7 @@ int run_server(common_params& params, int parent) {
         return fail("cannot load the model " + params.model.path);
     }
     routes.update_meta(context);
+    states.loaded(context, params);
     http.is_ready.store(true);
     serving.store(&context);
     phase.store(Phase::serving);

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from engine_process import Engine
+from state_store import Store
 
 
 def path_from(variable):
@@ -36,12 +37,19 @@ def gemma():
 
 
 @pytest.fixture
+def store(tmp_path, engine_binary):
+    tool = os.path.join(os.path.dirname(engine_binary), "localcode-engine-state-tool")
+    assert os.path.exists(tool), f"{tool} is missing: build the target localcode-engine-state-tool"
+    return Store(tmp_path / "kv", tool)
+
+
+@pytest.fixture
 def start(tmp_path_factory, engine_binary):
-    """start(model, *args, binary=...) -> a ready Engine, stopped after the test."""
+    """start(model, *args, binary=..., env=...) -> a ready Engine, stopped after the test."""
     running = []
 
-    def starter(model, *args, binary=None):
-        engine = Engine(binary or engine_binary, model, args, tmp_path_factory.mktemp("e"))
+    def starter(model, *args, binary=None, env=None):
+        engine = Engine(binary or engine_binary, model, args, tmp_path_factory.mktemp("e"), env)
         running.append(engine)
         engine.wait_ready()
         return engine

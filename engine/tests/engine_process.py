@@ -1,6 +1,7 @@
 """An engine process on a Unix socket, and a plain HTTP client for it."""
 import http.client
 import json
+import os
 import random
 import shutil
 import signal
@@ -32,14 +33,15 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Engine:
-    def __init__(self, binary, model, args, folder):
+    def __init__(self, binary, model, args, folder, env=None):
         # not in `folder`: a socket's path has room for 108 bytes
         self.sockets = tempfile.mkdtemp(prefix="lc")
         self.socket = self.sockets + "/e.sock"
         self.log_path = str(folder / "log")
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen([binary, "-m", str(model), "--host", self.socket, *map(str, args)],
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env={**os.environ, **(env or {})})
 
     def log_text(self):
         with open(self.log_path, errors="replace") as f:
@@ -65,6 +67,7 @@ class Engine:
                                {"Content-Type": "application/json"})
             answer = connection.getresponse()
             raw = answer.read()
+            self.headers = answer.headers  # of the last answer
             try:
                 return answer.status, json.loads(raw)
             except ValueError:
