@@ -49,6 +49,7 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     add_logs(app, status);
     add_requests(app, status);
     add_pull(app, status);
+    add_doctor(app, status);
     add_config(app, status);
     add_version(app, status);
     add_completions(app, status);
