@@ -57,13 +57,17 @@ Result<Place> find_place(const config::CliOptions& options) {
 }
 
 Result<std::string> ask(const Place& place, const std::string& method, const std::string& path,
-                        std::chrono::milliseconds timeout) {
+                        std::chrono::milliseconds timeout, const std::string& json_body) {
     if (place.socket.empty()) return tl::unexpected(not_running(place));
     net::Target target;
     target.unix_path = place.socket;
     net::Request request;
     request.method = method;
     request.target = "/localcode/v1/" + path;
+    if (!json_body.empty()) {
+        request.fields.push_back({"content-type", "application/json"});
+        request.body = json_body;
+    }
     auto answer = fetch_once(target, std::move(request), timeout);
     if (!answer) {
         // A socket file that nobody listens on is what a killed gateway leaves behind.

@@ -24,7 +24,8 @@ struct Place {
 /// One exchange with /localcode/v1/<path>. Errors: not_found when no gateway is running there (the text says how to
 /// start one); what the gateway answered otherwise.
 [[nodiscard]] Result<std::string> ask(const Place& place, const std::string& method, const std::string& path,
-                                      std::chrono::milliseconds timeout = std::chrono::seconds(30));
+                                      std::chrono::milliseconds timeout = std::chrono::seconds(30),
+                                      const std::string& json_body = {});
 
 /// GET, parsed.
 [[nodiscard]] Result<boost::json::value> ask_json(const Place& place, const std::string& path);

@@ -48,6 +48,8 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     add_status(app, status);
     add_logs(app, status);
     add_requests(app, status);
+    add_sessions(app, status);
+    add_cache(app, status);
     add_pull(app, status);
     add_doctor(app, status);
     add_config(app, status);

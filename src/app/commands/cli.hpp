@@ -21,6 +21,8 @@ void add_status(CLI::App& app, int& status);  ///< status, models, stop
 void add_doctor(CLI::App& app, int& status);
 void add_logs(CLI::App& app, int& status);
 void add_requests(CLI::App& app, int& status);
+void add_sessions(CLI::App& app, int& status);
+void add_cache(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 void add_completions(CLI::App& app, int& status);
 void add_man_page(CLI::App& app, int& status);  ///< hidden: for packaging

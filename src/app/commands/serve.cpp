@@ -13,6 +13,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -216,6 +217,23 @@ void open_requests(Running& running, const config::Config& config, const sys::Pa
     }
 }
 
+/// Where slot files of stock servers are put together: in memory when there is such a place. Empty: nowhere.
+std::string make_staging(const config::Config& config, const sys::Paths& paths, std::uint16_t port) {
+    if (!config.kv.enabled || config.models.empty()) return {};
+    const std::string in_memory = "/dev/shm/localcode-" + std::to_string(::getuid()) + "-" + std::to_string(port);
+    const std::string wanted = config.kv.staging_dir.empty() ? in_memory : config.kv.staging_dir;
+    for (const auto& dir : {wanted, paths.state_dir + "/staging"}) {
+        if (!sys::ensure_private_dir(dir, sys::Symlink::refuse)) continue;
+        // What a killed gateway left there.
+        std::error_code ec;
+        for (const auto& entry : std::filesystem::directory_iterator(dir, ec)) {
+            if (entry.path().extension() == ".slot") std::filesystem::remove(entry.path(), ec);
+        }
+        return dir;
+    }
+    return {};
+}
+
 }  // namespace
 
 int serve(const config::CliOptions& cli) {
@@ -244,6 +262,7 @@ int serve(const config::CliOptions& cli) {
     const auto addresses = net::addresses(*running.clients);
     options->config.server.port = port_of(addresses, config.server.port);
     options->requests = running.requests.get();
+    options->staging_dir = make_staging(config, paths, options->config.server.port);
     options->log = [&running](gateway::Level level, std::string_view text) {
         console::write(*running.console, static_cast<console::Level>(level), log::redact(text));
     };

@@ -35,6 +35,9 @@ struct Options {
     std::string templates_dir;   ///< empty: looked up
     std::vector<config::Model>
         models;             ///< `path` resolved: a model that only has `hf` is answered with model_load_failed
+    std::string kv_dir;          ///< our engines read and write KV states there; empty: they keep none
+    std::string engine_token;    ///< what they know us by then
+    std::string slot_dir;        ///< where stock servers save slots; empty: they cannot
     engine::Policy policy;  ///< `load_timeout` is taken from each model's `load_timeout_s`
     LogSink log;            ///< may be empty
 };

@@ -70,6 +70,12 @@ void start_process(const std::shared_ptr<Loop>& loop, Engine& engine, Prepared p
     process::Spec spec;
     spec.program = engine.program.path;
     if (engine.program.ours) spec.args = {"--die-with-parent", std::to_string(::getpid())};
+    if (engine.program.ours && !loop->options.kv_dir.empty()) {
+        spec.args.insert(spec.args.end(), {"--kv-dir", loop->options.kv_dir});
+        spec.env.push_back("LOCALCODE_ENGINE_TOKEN=" + loop->options.engine_token);
+    } else if (!engine.program.ours && !loop->options.slot_dir.empty()) {
+        spec.args.insert(spec.args.end(), {"--slot-save-path", loop->options.slot_dir + "/"});
+    }
     spec.args.insert(spec.args.end(), prepared.args.begin(), prepared.args.end());
     spec.keep_env = engine_inherits;
     spec.log_file = engine.log_file;

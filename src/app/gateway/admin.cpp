@@ -227,6 +227,8 @@ awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string pat
         if (gateway.shutdown) gateway.shutdown();
         co_return;
     }
+    const bool about_states = co_await admin_states(gateway, exchange, path);
+    if (about_states) co_return;
     co_await answer_error(gateway, exchange, api::Dialect::plain,
                           error_of(Errc::not_found, "the admin API has no " + method + " /localcode/v1/" + path));
 }

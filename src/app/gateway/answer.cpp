@@ -52,6 +52,8 @@ net::ResponseHead turn_head(const Gateway& gateway, const Turn& turn, int status
     if (!turn.kind.empty()) head.fields.push_back({"x-localcode-kind", turn.kind});
     if (!turn.record.session.empty()) head.fields.push_back({"x-localcode-session", header_safe(turn.record.session)});
     if (!turn.record.route_reason.empty()) head.fields.push_back({"x-localcode-route", turn.record.route_reason});
+    if (!turn.cache_key.empty()) head.fields.push_back({"x-localcode-cache-key", turn.cache_key});
+    if (const auto cache = cache_outcome(turn); !cache.empty()) head.fields.push_back({"x-localcode-cache", cache});
     if (content_type.starts_with("text/event-stream")) {
         head.fields.push_back({"cache-control", "no-cache"});
         head.fields.push_back({"x-accel-buffering", "no"});  // a proxy in front must not hold tokens back

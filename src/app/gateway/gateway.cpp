@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "app/gateway/parts.hpp"
+#include "base/sha256.hpp"
 #include "core/access/host.hpp"
 #include "core/access/origin.hpp"
 #include "shell/sys/os.hpp"
@@ -131,8 +132,43 @@ awaitable<void> preload(Gateway& gateway) {
     }
 }
 
-engines::Options engine_options(const Options& options) {
+/// Only we and our engines know it.
+std::string make_token() {
+    std::array<std::uint8_t, 10> random{};
+    std::string out;
+    for (int i = 0; i < 3; ++i) {
+        if (sys::random_bytes(random)) out += hex(sha256({reinterpret_cast<const char*>(random.data()), random.size()}));
+    }
+    return out.size() == 3 * 64 ? out : new_request_id();
+}
+
+states::Options state_options(const Gateway& gateway, const Options& options) {
+    states::Options out;
+    out.models = options.config.models;
+    if (options.config.kv.enabled && !options.config.models.empty()) {
+        out.dir = options.config.kv.dir.empty() ? options.state_dir + "/kv" : options.config.kv.dir;
+    }
+    out.max_bytes = static_cast<std::uint64_t>(options.config.kv.max_bytes);
+    out.staging_dir = options.staging_dir;
+    out.token = make_token();
+    const auto sink = options.log;
+    out.log = [sink](states::Level level, std::string_view text) {
+        if (sink) sink(static_cast<Level>(level), text);
+    };
+    auto* metrics = const_cast<metrics::Metrics*>(&gateway.metrics);
+    out.saved = [metrics](double seconds) { metrics::observe(*metrics, "kv_save_seconds", {}, seconds); };
+    out.counted = [metrics](std::string_view what) {
+        if (what == "quarantined") metrics::add(*metrics, "kv_quarantined_total", {});
+        if (what == "slot_lost") metrics::add(*metrics, "kv_slots_lost_total", {});
+    };
+    return out;
+}
+
+engines::Options engine_options(const Options& options, const states::Options& states) {
     engines::Options out;
+    out.kv_dir = states.dir;
+    out.engine_token = states.token;
+    if (!states.dir.empty()) out.slot_dir = states.staging_dir;
     out.state_dir = options.state_dir;
     out.runtime_dir = options.runtime_dir;
     out.port = options.config.server.port;
@@ -167,7 +203,9 @@ GatewayPtr make_gateway(asio::any_io_executor executor, Options options) {
     GatewayPtr gateway(new Gateway);
     gateway->executor = executor;
     gateway->pool = net::make_pool(executor);
-    gateway->engines = engines::make_engines(executor, *gateway->pool, engine_options(options));
+    auto states = state_options(*gateway, options);
+    gateway->engines = engines::make_engines(executor, *gateway->pool, engine_options(options, states));
+    gateway->states = states::make_states(executor, *gateway->pool, std::move(states));
     for (std::size_t i = 0; i < options.config.backends.size(); ++i) {
         gateway->backends.push_back(backend_of(options.config.backends[i], options.backend_keys.at(i)));
     }
@@ -209,6 +247,7 @@ awaitable<void> handle_admin(Gateway& gateway, net::Exchange& exchange) {
 }
 
 void start(Gateway& gateway) {
+    asio::co_spawn(gateway.executor, states::open(gateway.states), asio::detached);
     asio::co_spawn(gateway.executor, beat_loop(gateway), asio::detached);
     asio::co_spawn(gateway.executor, learn_models(gateway, std::chrono::seconds(60)), asio::detached);
     if (!gateway.options.config.server.preload.empty()) {
@@ -245,6 +284,8 @@ awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace) {
             co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
         }
     }
+    co_await states::settle_all(gateway.states, std::chrono::seconds(10));
+    co_await states::close(gateway.states);
     co_await engines::stop_all(*gateway.engines, engine_grace);
 }
 

@@ -35,6 +35,7 @@ struct Options {
     std::string admin_key;                  ///< resolved; empty: no admin API over TCP
     std::vector<std::string> backend_keys;  ///< resolved, one per config.backends, empty: none
     std::string state_dir, runtime_dir;
+    std::string staging_dir;                ///< for slot files of stock servers; empty: none could be made
     std::string version;
     bool colour = false;                    ///< of the request log
     LogSink log;

@@ -131,6 +131,8 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
     if (auto ok = co_await check_length(gateway, turn, *ready, busy >= ready->slots); !ok) {
         co_return tl::unexpected(ok.error());
     }
+    if (auto ok = co_await take_seat(gateway, turn, *ready); !ok) co_return tl::unexpected(ok.error());
+    turn.waiting_for = "waiting for model " + turn.choice.model;
     co_return to_engine(turn, *ready, request(*turn.exchange));
 }
 
@@ -146,6 +148,7 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
                                                  std::string(net::get(head.fields, "location")).substr(0, 200) +
                                                  "'; use that address as its url");
     }
+    note_seat(gateway, turn, head);
     auto body = co_await net::read_all(*turn.call);
     if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
     const auto type = net::get(head.fields, "content-type");
@@ -179,6 +182,8 @@ awaitable<Result<net::ResponseHead>> call_place(Gateway& gateway, Turn& turn, en
     turn.call = net::make_call(*gateway.pool, up.target, up.timeouts);
     auto head = co_await net::exchange(*turn.call, std::move(up.request));
     if (head || !turn.local || net::connected(*turn.call) || turn.cancelled || gateway.stopping) co_return head;
+    if (turn.seat) states::abandon(*turn.seat);
+    turn.seat.reset();
     co_await engines::settle(*gateway.engines, turn.choice.model);
     auto again = co_await prepare_local(gateway, turn, lease);
     if (!again) co_return tl::unexpected(again.error());
@@ -303,6 +308,7 @@ awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::Endpoin
     turn.exchange = &exchange;
     turn.match = std::move(match);
     turn.id = new_request_id();
+    if (gateway.options.config.auth.namespaces) turn.name_space = key_name;
     turn.key_name = std::move(key_name);
     turn.began = Clock::now();
     turn.sent.began = turn.began;
@@ -316,6 +322,7 @@ awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::Endpoin
         say(gateway, Level::error, "request " + turn.id + ": internal error: " + e.what());
         done = fail(Errc::internal, "LocalCode failed to answer this request; its log says more (request " + turn.id + ")");
     }
+    leave_seat(gateway, turn, done && turn.record.error_code.empty() && !turn.cancelled);
     if (!done) co_await fail_turn(gateway, turn, done.error());
     end_record(gateway, turn);
 }

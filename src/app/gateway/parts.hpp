@@ -35,6 +35,18 @@ awaitable<void> cut_after_error(Turn& turn);
 /// `key_name`: of the API key that the client used; empty: none was needed.
 awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match, std::string key_name);
 
+// seat.cpp: the request's slot and the state it starts from.
+/// Waits for a slot of a local engine and for what the request may start from.
+awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::Ready& ready);
+/// A frame of the engine's stream. True: it was for us, the client does not see it.
+[[nodiscard]] bool note_seat(Gateway& gateway, Turn& turn, std::string_view frame);
+/// The head of an answer that is no stream.
+void note_seat(Gateway& gateway, Turn& turn, const net::ResponseHead& head);
+/// `x-localcode-cache` as far as it is known; empty: not yet, or not of a local engine.
+[[nodiscard]] std::string cache_outcome(const Turn& turn);
+/// The turn is over: its slot is free. `good`: the answer is complete.
+void leave_seat(Gateway& gateway, Turn& turn, bool good);
+
 // relay.cpp
 /// Relays an event stream frame by frame while the tally looks on. Sends the head when the first frame arrives, unless it
 /// was sent, and ends the client's body when the answer is complete. Error: what cut it short, or the error event that
@@ -68,6 +80,7 @@ struct Upstream {
     net::Request request;
     bool assemble = false;  ///< a stream was asked for although the client did not
 };
+/// With the turn's slot and state, when it has a seat.
 [[nodiscard]] Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request);
 [[nodiscard]] Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request,
                                   bool gateway_has_keys);
@@ -84,6 +97,10 @@ awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::En
 
 // admin.cpp
 awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string path);
+
+// admin_states.cpp
+/// `sessions` and `cache/...`; false: the path is none of these.
+awaitable<bool> admin_states(Gateway& gateway, net::Exchange& exchange, std::string path);
 
 // ids.cpp
 [[nodiscard]] std::string new_request_id();

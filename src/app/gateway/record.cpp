@@ -38,6 +38,12 @@ void declare_metrics(metrics::Metrics& m) {
     metrics::declare(m, "completion_tokens_total", "counter", "Generated tokens.");
     metrics::declare(m, "tool_calls_total", "counter", "Tool calls in answers, by model, tool and outcome.");
     metrics::declare(m, "engine_restarts_total", "counter", "Engines started again after they had died.");
+    metrics::declare(m, "kv_hits_total", "counter", "Requests to local engines by what their KV states were worth.");
+    metrics::declare(m, "kv_restore_seconds", "histogram", "Restoring a stored state into a slot.");
+    metrics::declare(m, "kv_save_seconds", "histogram", "Saving a slot's state, from the question to the disk.");
+    metrics::declare(m, "kv_quarantined_total", "counter", "Stored files or states set aside because they were bad.");
+    metrics::declare(m, "kv_slots_lost_total", "counter", "Engines that lost their slots (restarts).");
+    metrics::declare(m, "kv_bytes", "gauge", "Bytes of stored states.");
     metrics::declare(m, "streams_open", "gauge", "Streamed answers under way.");
 }
 

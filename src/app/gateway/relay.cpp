@@ -54,6 +54,13 @@ std::string closing_comment(const Turn& turn) {
         json += fmt::format(R"(,"prompt_tokens":{},"completion_tokens":{})", usage->prompt, usage->completion);
         if (usage->cached) json += fmt::format(R"(,"cached_tokens":{})", *usage->cached);
     }
+    if (const auto cache = cache_outcome(turn); !cache.empty()) json += fmt::format(R"(,"cache":"{}")", cache);
+    if (turn.seat) {
+        if (const auto& report = states::report(*turn.seat); report && report->bytes > 0) {
+            json += fmt::format(R"(,"restored_tokens":{},"restored_bytes":{},"restore_ms":{:.1f})", report->used,
+                                report->bytes, report->ms);
+        }
+    }
     return api::comment_frame("localcode " + json + "}");
 }
 
@@ -77,6 +84,7 @@ struct Relay {
 void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
     relay.out.clear();
     for (const auto& frame : relay.frames) {
+        if (turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw)) continue;
         const auto events = api::read(relay.reader, frame);
         note_progress(turn, events);
         if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
@@ -195,6 +203,7 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
             co_return tl::unexpected(ok.error());
         }
         for (const auto& frame : frames) {
+            if (turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw)) continue;
             const auto events = api::read(reader, frame);
             note_events(gateway, turn, events);
             if (const auto* error = failure_in(events)) co_return tl::unexpected(error->error);

@@ -215,6 +215,7 @@ awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::En
 std::string metrics_text(Gateway& gateway) {
     auto& m = gateway.metrics;
     metrics::set(m, "streams_open", {}, static_cast<double>(gateway.streams_open));
+    metrics::set(m, "kv_bytes", {{"tier", "disk"}}, static_cast<double>(states::last_stats(*gateway.states).bytes));
     for (const auto& status : engines::status(*gateway.engines)) {
         metrics::set(m, "engine_restarts_total", {{"model", status.name}}, static_cast<double>(status.restarts));
     }

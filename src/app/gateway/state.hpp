@@ -13,6 +13,7 @@
 
 #include "app/engines/engines.hpp"
 #include "app/gateway/gateway.hpp"
+#include "app/states/states.hpp"
 #include "core/access/keys.hpp"
 #include "core/api/endpoint.hpp"
 #include "core/api/request_view.hpp"
@@ -49,6 +50,7 @@ struct Turn {
     api::RequestView view;
     api::Session session;
     std::string kind;
+    std::string name_space;      ///< whose sessions and states it may see: of the key with auth.namespaces, else everybody's
     std::string key_name;        ///< of the API key that was used; empty: none was needed
     route::Choice choice;
     bool local = false;
@@ -56,7 +58,10 @@ struct Turn {
     stream::Sent sent;
     std::string waiting_for;     ///< shown in pings: "loading model smol", "prefill 43%"
     net::CallPtr call;           ///< to the place that answers, once there is one
-    engines::Leave leave;        ///< ends a wait for an engine
+    engines::Leave leave;        ///< ends a wait for an engine or a slot
+    states::SeatPtr seat;        ///< its slot of a local engine; null: none (yet)
+    bool seated = false;         ///< the engine has begun with it
+    std::string cache_key;       ///< hexadecimal, of all its messages; empty: it has none
     bool cancelled = false;
     bool ended = false;          ///< the answer's end is being written: no more pings
     std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not
@@ -72,6 +77,7 @@ class Gateway {
     Options options;
     net::PoolPtr pool;
     engines::EnginesPtr engines;
+    states::StatesPtr states;
     std::vector<Backend> backends;
     route::Table table;
     std::vector<access::KeyDigest> keys, admin_keys;

@@ -40,7 +40,11 @@ forward::Incoming incoming_of(const Turn& turn, const net::Request& request, std
 
 Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request) {
     const auto fields = header_fields(request);
-    return upstream_of(ready.target, {}, forward::to_engine(incoming_of(turn, request, fields), turn.choice.model));
+    std::vector<forward::Member> members;
+    if (turn.seat) {
+        for (const auto& member : states::members(*turn.seat)) members.push_back({member.name, member.json});
+    }
+    return upstream_of(ready.target, {}, forward::to_engine(incoming_of(turn, request, fields), turn.choice.model, members));
 }
 
 Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request, bool gateway_has_keys) {

@@ -265,6 +265,12 @@ void finished(Seat& seat, const Finished& how) {
     });
 }
 
+void abandon(Seat& seat) {
+    seat.ended = true;
+    seat.keeps = false;
+    if (seat.chosen) seat.engine->held[seat.slot] = Held{};
+}
+
 void SeatDeleter::operator()(Seat* seat) const {
     started(*seat, nullptr);
     if (seat->chosen) {

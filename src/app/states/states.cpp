@@ -3,6 +3,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 
 #include "app/states/loop.hpp"
 
@@ -22,10 +23,13 @@ Opened open_there(const StatesPtr& states) {
     options.dir = states->options.dir;
     options.db_path = states->options.db_path;
     options.max_bytes = states->options.max_bytes;
-    // Called on the store's thread: the log sink must take that.
-    const auto log = states->options.log;
-    options.report = [log](std::string_view line) {
-        if (log) log(Level::warn, line);
+    // Called on the store's thread.
+    const std::weak_ptr<States> weak = states;
+    const auto executor = states->executor;
+    options.report = [weak, executor](std::string_view line) {
+        asio::post(executor, [weak, text = std::string(line)] {
+            if (const auto held = weak.lock()) say(*held, Level::warn, text);
+        });
     };
     Opened out;
     auto store = kv::open_store(std::move(options));

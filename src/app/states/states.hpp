@@ -102,6 +102,9 @@ awaitable<void> settle_all(StatesPtr states, std::chrono::milliseconds patience)
 /// Ends saves under way and closes the store. To be called before the pool and the executor go.
 awaitable<void> close(StatesPtr states);
 
+/// The engine died before the request reached it: nothing is known of what the slot holds.
+void abandon(Seat& seat);
+
 // For the admin API.
 
 struct HeldSession {

@@ -58,6 +58,7 @@ struct Key {
 struct Auth {
     std::vector<Key> keys;  ///< required when listening beyond loopback
     Secret admin_key;       ///< for the admin API over TCP
+    bool namespaces = false;  ///< each key is a tenant of its own: KV states are not shared between them
     bool operator==(const Auth&) const = default;
 };
 
@@ -69,6 +70,15 @@ struct Log {
     std::int64_t retention_days = 30;
     std::int64_t max_bytes = 256 << 20;  ///< of requests.db
     bool operator==(const Log&) const = default;
+};
+
+/// KV states on disk.
+struct Kv {
+    bool enabled = true;
+    std::string dir;             ///< empty: kv in the state folder
+    std::int64_t max_bytes = 0;  ///< 0: a fifth of the free disk, at most 50 GB
+    std::string staging_dir;     ///< slot files of stock servers; empty: a folder of our own in /dev/shm
+    bool operator==(const Kv&) const = default;
 };
 
 /// [[model]]: served by an engine of our own.
@@ -110,6 +120,7 @@ struct Config {
     Server server;
     Auth auth;
     Log log;
+    Kv kv;
     std::vector<Model> models;
     std::vector<Backend> backends;
     bool operator==(const Config&) const = default;

@@ -252,6 +252,7 @@ Config anchored(Config config, std::string_view folder, std::string_view home) {
     anchor_all(config.server, server_keys(), folder, home);
     anchor_all(config.server.tls, tls_keys(), folder, home);
     anchor_all(config.auth, auth_keys(), folder, home);
+    anchor_all(config.kv, kv_keys(), folder, home);
     for (Key& key : config.auth.keys) anchor_all(key, auth_key_keys(), folder, home);
     for (Model& model : config.models) anchor_all(model, model_keys(), folder, home);
     for (Backend& backend : config.backends) anchor_all(backend, backend_keys(), folder, home);

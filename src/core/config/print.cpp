@@ -131,6 +131,7 @@ std::string example() {
         "# Keys that clients may use (Authorization: Bearer, x-api-key or api-key). With none, no key is asked for.\n";
     annotate(out, "#[[auth.keys]]", auth_key_keys());
     annotate(out, "[log]", log_keys());
+    annotate(out, "[kv]", kv_keys());
     out += "# A local model, served by an engine of its own. Repeat for more.\n";
     annotate(out, "#[[model]]", model_keys());
     out += "# An OpenAI-compatible server. Repeat for more.\n";
@@ -147,6 +148,7 @@ std::string to_toml(const Config& config) {
     if (config.auth != Auth{}) print(out, "[auth]", auth_keys(), config.auth);
     for (const Key& key : config.auth.keys) print(out, "[[auth.keys]]", auth_key_keys(), key);
     print(out, "[log]", log_keys(), config.log);
+    print(out, "[kv]", kv_keys(), config.kv);
     for (const Model& model : config.models) print(out, "[[model]]", model_keys(), model);
     for (const Backend& backend : config.backends) print(out, "[[backend]]", backend_keys(), backend);
     return out;

@@ -81,6 +81,19 @@ constexpr Entry<Auth> auth[] = {
      "Key of the admin API (/localcode/v1/...) over TCP. Without one it is served on the admin socket\n"
      "only, which needs no key and which only you can open.",
      "\"env:LOCALCODE_ADMIN_KEY\""},
+    {"namespaces", &Auth::namespaces,
+     "Each key is a tenant of its own: sessions and KV states are not shared between keys.", ""},
+};
+
+constexpr Entry<Kv> kv_[] = {
+    {"enabled", &Kv::enabled, "Keep the KV states of sessions on disk, so that no prompt is prefilled twice.", ""},
+    {"dir", &Kv::dir, "Folder of the states. Default: kv in the state folder.", "\"/fast-disk/localcode-kv\"", 0, 0, {},
+     Anchor::always},
+    {"max_bytes", &Kv::max_bytes, "Limit in bytes; 0: a fifth of the free disk, at most 50 GB.", "", 0,
+     std::int64_t{1} << 50},
+    {"staging_dir", &Kv::staging_dir,
+     "Where the slot files of a stock llama-server are put together. Default: a folder in /dev/shm.",
+     "\"/dev/shm/localcode\"", 0, 0, {}, Anchor::always},
 };
 
 constexpr Entry<Key> auth_keys_[] = {
@@ -188,7 +201,8 @@ struct Later {
 };
 // From the plan of config tables; an entry leaves this list when its feature arrives.
 constexpr Later later[] = {
-    {"", "kv"},
+    {"kv", "policy"},
+    {"kv", "writes_per_day"},
     {"", "queue"},
     {"", "tools"},
     {"", "grammar"},
@@ -197,7 +211,6 @@ constexpr Later later[] = {
     {"", "route"},
     {"server", "progress"},
     {"server", "memory_budget"},
-    {"auth", "namespaces"},
     {"model", "roles"},
     {"model", "sampling"},
     {"model", "thinking"},
@@ -231,6 +244,9 @@ Entries<Key> auth_key_keys() {
 }
 Entries<Log> log_keys() {
     return log_;
+}
+Entries<Kv> kv_keys() {
+    return kv_;
 }
 Entries<Model> model_keys() {
     return model;

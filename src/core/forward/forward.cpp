@@ -83,7 +83,7 @@ Outgoing start_of(const Incoming& in, bool engine) {
 
 }  // namespace
 
-Outgoing to_engine(const Incoming& in, std::string_view model) {
+Outgoing to_engine(const Incoming& in, std::string_view model, std::span<const Member> members) {
     Outgoing out = start_of(in, true);
     out.assemble = should_assemble(in);
     // The body was decoded to JSON here, whatever the client called it.
@@ -95,6 +95,10 @@ Outgoing to_engine(const Incoming& in, std::string_view model) {
 
     std::vector<api::Splice> splices;
     common_edits(in, model, splices);
+    for (const auto* ours : {"id_slot", "localcode_state"}) {
+        if (api::find(*in.view, ours)) api::remove_member(*in.view, in.body, ours, splices);
+    }
+    for (const auto& member : members) api::set_member(*in.view, in.body, member.name, member.json, splices);
     if (out.assemble) api::set_member(*in.view, in.body, "stream", "true", splices);
     const bool streamed = in.view->stream || out.assemble;
     if (streamed && !in.view->return_progress) api::set_member(*in.view, in.body, "return_progress", "true", splices);

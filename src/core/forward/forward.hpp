@@ -31,8 +31,14 @@ struct Outgoing {
     bool assemble = false;  ///< a stream is asked for although the client did not: put the answer together
 };
 
-/// To a llama.cpp engine that calls the model `model`. Asks for prefill progress where the answer streams.
-[[nodiscard]] Outgoing to_engine(const Incoming& in, std::string_view model);
+/// A member to be set in the request: raw JSON.
+struct Member {
+    std::string name, json;
+};
+
+/// To a llama.cpp engine that calls the model `model`. Asks for prefill progress where the answer streams. `members` are
+/// ours; what a client sets of the same name, or of those that are only ours to set, does not get there.
+[[nodiscard]] Outgoing to_engine(const Incoming& in, std::string_view model, std::span<const Member> members = {});
 
 struct BackendRules {
     std::string_view key;                              ///< its API key; empty: none

@@ -96,6 +96,19 @@ Result<std::uint64_t> write_slot_file(Store& store, const State& state, std::uin
     return tl::unexpected(error_of(written.error()));
 }
 
+Result<std::vector<Token>> slot_file_tokens(const SlotSave& save) {
+    const auto map = map_file(save.path);
+    if (!map) return tl::unexpected(map.error());
+    auto slot = parse_slot_file(map->bytes(), save.extensions);
+    if (!slot) return tl::unexpected(slot.error());
+    if (const char* why = cannot_cut(*slot, {})) {
+        return fail(Errc::bad_request, std::string("slot file cannot be cut into chunks: ") + why);
+    }
+    // The token sampled last may not have been decoded yet.
+    slot->tokens.resize(std::min(slot->tokens.size(), slot->sections[0].positions.size()));
+    return std::move(slot->tokens);
+}
+
 Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest) {
     const auto map = map_file(save.path);
     if (!map) return tl::unexpected(map.error());

@@ -26,4 +26,8 @@ struct SlotSave {
 };
 [[nodiscard]] Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest);
 
+
+/// The tokens whose rows the file holds. Errors as save_slot_file.
+[[nodiscard]] Result<std::vector<Token>> slot_file_tokens(const SlotSave& save);
+
 }  // namespace lc::kv

@@ -20,12 +20,13 @@ namespace lc::process {
 
 namespace {
 
-std::vector<std::string> environment(const std::function<bool(std::string_view)>& keep) {
+std::vector<std::string> environment(const Spec& spec) {
     std::vector<std::string> out;
     for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
-        if (!keep || keep(text.substr(0, text.find('=')))) out.emplace_back(text);
+        if (!spec.keep_env || spec.keep_env(text.substr(0, text.find('=')))) out.emplace_back(text);
     }
+    out.insert(out.end(), spec.env.begin(), spec.env.end());
     return out;
 }
 
@@ -140,7 +141,7 @@ Result<ChildPtr> spawn(asio::any_io_executor executor, Spec spec, std::function<
         if (!opened) return tl::unexpected(opened.error());
         log = std::move(*opened);
     }
-    auto started = start(spec.program, spec.args, environment(spec.keep_env));
+    auto started = start(spec.program, spec.args, environment(spec));
     if (!started) return tl::unexpected(started.error());
     auto state = std::make_shared<State>(executor, std::move(*started), spec, std::move(on_exit));
     state->log = std::move(log);
@@ -170,7 +171,7 @@ void kill(Child& child) {
 }
 
 Result<Finished> run(const Spec& spec, std::chrono::milliseconds timeout, std::size_t max_bytes) {
-    auto started = start(spec.program, spec.args, environment(spec.keep_env));
+    auto started = start(spec.program, spec.args, environment(spec));
     if (!started) return tl::unexpected(started.error());
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     Finished out;

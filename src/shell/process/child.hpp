@@ -22,6 +22,7 @@ struct Spec {
     std::string program;                                  ///< path; no search in PATH
     std::vector<std::string> args;                        ///< without the program's own name
     std::function<bool(std::string_view name)> keep_env;  ///< which variables the child inherits; empty: all
+    std::vector<std::string> env;                         ///< "NAME=value" beside those
     std::string log_file;                                 ///< output is appended there too (mode 0600); empty: nowhere
     std::size_t log_max_bytes = 4 << 20;  ///< then it is rotated to `<log_file>.1`, which replaces the one before
     std::size_t ring_bytes = 64 << 10;    ///< the newest output that is kept in memory

@@ -1,0 +1,116 @@
+// The request's slot and the state it starts from: what app/states decides, told to the client, the log and the metrics.
+#include "app/gateway/parts.hpp"
+#include "base/sha256.hpp"
+
+namespace lc::gateway {
+
+namespace {
+
+bool uses_slot(api::Endpoint endpoint) {
+    switch (endpoint) {
+        case api::Endpoint::chat_completions:
+        case api::Endpoint::completions:
+        case api::Endpoint::infill:
+        case api::Endpoint::messages:
+        case api::Endpoint::responses: return true;
+        default: return false;
+    }
+}
+
+bool has_messages(api::Dialect dialect) {
+    return dialect == api::Dialect::chat || dialect == api::Dialect::messages || dialect == api::Dialect::responses;
+}
+
+std::string_view value_of(const Turn& turn, std::string_view body, std::string_view key) {
+    const auto* member = api::find(turn.view, key);
+    return member ? body.substr(member->value.begin, member->value.end - member->value.begin) : std::string_view();
+}
+
+/// Several choices or several prompts: the engine takes a slot for each.
+bool takes_several(const Turn& turn, std::string_view body) {
+    if (const auto n = value_of(turn, body, "n"); !n.empty() && n != "1" && n != "null") return true;
+    if (const auto n = value_of(turn, body, "n_cmpl"); !n.empty() && n != "1" && n != "null") return true;
+    auto prompt = value_of(turn, body, "prompt");
+    if (prompt.empty() || prompt.front() != '[') return false;
+    prompt.remove_prefix(1);
+    const auto at = prompt.find_first_not_of(" \t\r\n");
+    // A list of numbers is one prompt, tokenised already.
+    return at != std::string_view::npos && (prompt[at] == '"' || prompt[at] == '[' || prompt[at] == '{');
+}
+
+void begin(Gateway& gateway, Turn& turn, const states::StateReport* report) {
+    turn.seated = true;
+    states::started(*turn.seat, report);
+    if (!report) return;
+    if (report->from == "state" || report->from == "chunks") {
+        metrics::observe(gateway.metrics, "kv_restore_seconds", {}, report->ms / 1000);
+    }
+}
+
+}  // namespace
+
+awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::Ready& ready) {
+    if (!uses_slot(turn.match.endpoint)) co_return Result<void>{};
+    const auto& body = request(*turn.exchange).body;
+    kv::MessageKeys keys;
+    states::Want want;
+    want.kind = turn.kind;
+    want.cache = turn.view.extensions.cache;
+    want.name_space = turn.name_space;
+    want.body = body;
+    want.view = &turn.view;
+    want.several = takes_several(turn, body);
+    if (has_messages(turn.match.dialect)) {
+        keys = kv::message_keys(turn.view, body);
+        want.keys = &keys;
+        want.session = turn.record.session;
+        turn.cache_key = hex(keys.last());
+    } else {
+        // Prompts without messages: one client's follow each other in one slot.
+        want.session = turn.session.id.empty() ? "prompts of " + turn.session.client : turn.session.id;
+    }
+    auto seat = co_await states::take(
+        gateway.states, ready, want, [&turn](std::string text) { turn.waiting_for = std::move(text); }, &turn.leave);
+    if (!seat) co_return tl::unexpected(seat.error());
+    turn.seat = std::move(*seat);
+    turn.seated = false;
+    co_return Result<void>{};
+}
+
+bool note_seat(Gateway& gateway, Turn& turn, std::string_view frame) {
+    const auto report = states::report_in(frame);
+    begin(gateway, turn, report ? &*report : nullptr);
+    return report.has_value();
+}
+
+void note_seat(Gateway& gateway, Turn& turn, const net::ResponseHead& head) {
+    if (!turn.seat || turn.seated) return;
+    const auto report = states::parse_state_report(net::get(head.fields, "x-localcode-state"));
+    begin(gateway, turn, report ? &*report : nullptr);
+}
+
+std::string cache_outcome(const Turn& turn) {
+    if (!turn.seat) return turn.record.cache_outcome;
+    const auto known = states::outcome(*turn.seat);
+    return known ? states::print(*known) : std::string();
+}
+
+void leave_seat(Gateway& gateway, Turn& turn, bool good) {
+    if (!turn.seat) return;
+    states::Finished how;
+    how.good = good;
+    if (const auto& timings = turn.tally.timings) {
+        how.prompt = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n + timings->prompt_n));
+        how.cached = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n));
+        how.generated = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->predicted_n));
+    }
+    states::finished(*turn.seat, how);
+    if (const auto known = states::outcome(*turn.seat)) {
+        turn.record.cache_outcome = states::print(*known);
+        metrics::add(gateway.metrics, "kv_hits_total",
+                     {{"result", std::string(states::name_of(known->result))}, {"reason", known->reason}});
+    }
+    turn.seat.reset();
+}
+
+}  // namespace lc::gateway
