@@ -324,6 +324,15 @@ bool recurrent_fits(const llama_memory_i& memory, llama_seq_id seq, std::string_
     return meta == io.meta;
 }
 
+/// llama_context::state_seq_get_data puts a magic and the number of the sequence before what the memory writes.
+std::optional<std::string_view> without_prefix(std::string_view bytes) {
+    constexpr std::uint32_t magic = 0xaf143cd8;  // io_magic
+    lc::kv::Reader in(bytes);
+    const bool good = in.number<std::uint32_t>() == magic;
+    in.number<std::int32_t>();
+    return good && in.ok() ? std::optional(bytes.substr(in.at())) : std::nullopt;
+}
+
 llama_kv_cache* window_of(llama_context* ctx) {
     auto* iswa = dynamic_cast<llama_kv_cache_iswa*>(llama_get_memory(ctx));
     return iswa != nullptr ? iswa->get_swa() : nullptr;
@@ -497,7 +506,11 @@ char* direct_rows(const SlotRows& rows, const LayerTensors& layer, bool is_v, st
 }
 
 bool load_partial(llama_context* ctx, llama_seq_id seq, std::string_view bytes) {
-    Feeder io(bytes, true);
+    const auto state = without_prefix(bytes);
+    if (!state) {
+        return false;
+    }
+    Feeder io(*state, true);
     try {
         llama_get_memory(ctx)->state_read(io, seq, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY);
     } catch (const std::exception&) {
@@ -507,12 +520,16 @@ bool load_partial(llama_context* ctx, llama_seq_id seq, std::string_view bytes) 
 }
 
 bool same_shape(const ModelMemory& memory, llama_context* ctx, llama_seq_id seq, std::string_view bytes, std::uint32_t n_tokens) {
+    const auto state = without_prefix(bytes);
+    if (!state) {
+        return false;
+    }
     if (memory.kind == MemoryKind::swa) {
         const auto* window = window_of(ctx);
         const auto live = shape_of(*window, seq, window->has_cell_ext());
-        return live && window_fits(*live, window->has_cell_ext(), window->get_size(), bytes, n_tokens);
+        return live && window_fits(*live, window->has_cell_ext(), window->get_size(), *state, n_tokens);
     }
-    return recurrent_fits(*llama_get_memory(ctx), seq, bytes, n_tokens);
+    return recurrent_fits(*llama_get_memory(ctx), seq, *state, n_tokens);
 }
 
 bool partial_is_complete(const ModelMemory& memory, llama_context* ctx, llama_seq_id seq, std::uint32_t n_tokens) {
