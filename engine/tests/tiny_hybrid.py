@@ -1,5 +1,7 @@
-"""Writes a small GGUF with random weights whose memory is part recurrent, part attention (the LFM2 shape): its state cannot
-be cut back, which no small model in a package has. It says nothing sensible, but always the same."""
+"""Writes small GGUFs with random weights: `write` one whose memory is part recurrent, part attention (the LFM2 shape), so that
+its state cannot be cut back, which no small model in a package has; `write_window` one with a sliding window (the Gemma 3
+shape). They say nothing sensible, but always the same, and their weights are not quantised: sums in another order hardly
+show."""
 import array
 import random
 import struct
@@ -40,8 +42,6 @@ def tokenizer():
 
 
 def write(path):
-    rng = random.Random(1)
-    pool = array.array("f", (rng.gauss(0, 1) for _ in range(1 << 17)))
     vocabulary, n_vocab = tokenizer()
     attention = [layer % ATTENTION_EVERY == ATTENTION_EVERY - 1 for layer in range(LAYERS)]
     fields = {"general.architecture": "lfm2", "general.name": "tiny-hybrid", "lfm2.block_count": LAYERS,
@@ -64,6 +64,37 @@ def write(path):
             shapes += [(b + "shortconv.conv.weight", (CONV, EMBD)), (b + "shortconv.in_proj.weight", (EMBD, 3 * EMBD)),
                        (b + "shortconv.out_proj.weight", (EMBD, EMBD))]
 
+    return write_gguf(path, fields, shapes)
+
+
+WINDOW = 64
+
+
+def write_window(path):
+    """Six layers: five with a sliding window of 64 tokens, one without."""
+    vocabulary, n_vocab = tokenizer()
+    head, layers = EMBD // HEADS, 6
+    fields = {"general.architecture": "gemma3", "general.name": "tiny-window", "gemma3.block_count": layers,
+              "gemma3.context_length": CONTEXT, "gemma3.embedding_length": EMBD, "gemma3.feed_forward_length": FF,
+              "gemma3.attention.head_count": HEADS, "gemma3.attention.head_count_kv": KV_HEADS,
+              "gemma3.attention.key_length": head, "gemma3.attention.value_length": head,
+              "gemma3.attention.layer_norm_rms_epsilon": 1e-5, "gemma3.attention.sliding_window": WINDOW,
+              "gemma3.rope.freq_base": 10000.0, "gemma3.vocab_size": n_vocab, **vocabulary}
+    shapes = [("token_embd.weight", (EMBD, n_vocab)), ("output_norm.weight", (EMBD,))]
+    for i in range(layers):
+        b = f"blk.{i}."
+        shapes += [(b + name + ".weight", (EMBD,)) for name in
+                   ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")]
+        shapes += [(b + "attn_q.weight", (EMBD, EMBD)), (b + "attn_k.weight", (EMBD, KV_HEADS * head)),
+                   (b + "attn_v.weight", (EMBD, KV_HEADS * head)), (b + "attn_output.weight", (EMBD, EMBD)),
+                   (b + "attn_q_norm.weight", (head,)), (b + "attn_k_norm.weight", (head,)),
+                   (b + "ffn_gate.weight", (EMBD, FF)), (b + "ffn_up.weight", (EMBD, FF)), (b + "ffn_down.weight", (FF, EMBD))]
+    return write_gguf(path, fields, shapes)
+
+
+def write_gguf(path, fields, shapes):
+    rng = random.Random(1)
+    pool = array.array("f", (rng.gauss(0, 1) for _ in range(1 << 17)))
     infos, blobs, offset = [], [], 0
     for name, shape in shapes:
         n = 1
