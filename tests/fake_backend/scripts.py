@@ -1,10 +1,12 @@
 """What the scripted backend answers: one coroutine a situation, `SCRIPTS` by name. Names may carry an argument after a
 colon ("slow:3", "overflow:vllm")."""
 import asyncio
+import email.utils
 import json
 import re
 import socket
 import struct
+import time
 
 SCRIPTS = {}
 TEXT = ["Hello", " from", " the", " scripted", " backend", "."]
@@ -345,6 +347,32 @@ async def glm(c, request):
 @script
 async def rate_limited(c, request, seconds="7"):
     await c.json(error("Rate limit reached for requests", "rate_limit_error", "rate_limit_exceeded"), 429, [("Retry-After", seconds)])
+
+
+@script
+async def busy(c, request, form="date"):
+    """Too many requests, and when to come again in the less usual forms."""
+    forms = {"date": [("Retry-After", email.utils.formatdate(time.time() + 90, usegmt=True))],
+             "ms": [("retry-after-ms", "1500")], "both": [("Retry-After", "4"), ("Retry-After-Ms", "3500")],
+             "none": [], "nonsense": [("Retry-After", "soon"), ("retry-after-ms", "1 2")]}
+    await c.json(error("Too many requests", "rate_limit_error", "rate_limit_exceeded"), 429, forms[form])
+
+
+@script
+async def fields(c, request):
+    """An answer with fields of many kinds; nothing but its size for HEAD."""
+    await c.json(b"0123456789", extra=[
+        ("ETag", '"abc"'), ("X-Ratelimit-Remaining", "7"), ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("Set-Cookie", "a=b"), ("Server", "fake/1"), ("Access-Control-Allow-Origin", "*"), ("X-Localcode-Kind", "faked"),
+        ("Keep-Alive", "timeout=5")])
+
+
+@script
+async def cut_length(c, request):
+    """A length that is not kept."""
+    await c.head(200, length=1000)
+    await c.body(b"only this")
+    c.cut()
 
 
 @script

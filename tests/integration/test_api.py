@@ -47,6 +47,39 @@ def test_upstream_passes_path_query_and_body(gateway, backend):
     assert dict((k.lower(), v) for k, v in request.headers)["content-type"] == "application/json; x=y"
 
 
+def test_upstream_keeps_length_and_fields(backend, make_gateway):
+    gateway = make_gateway(backend_config(backend, path="/script/fields/v1"))
+    for method, body in (("POST", b"0123456789"), ("HEAD", b"")):
+        with gateway.connect() as c:
+            c.send(f"{method} /upstream/fake-model/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode())
+            answer = c.answer(has_body=method != "HEAD")
+            assert answer.status == 200 and answer.header("content-length") == "10" and not answer.chunked
+            assert answer.body == body and answer.clean
+            assert answer.header("etag") == '"abc"' and answer.header("x-ratelimit-remaining") == "7"
+            assert answer.header("last-modified") == "Sun, 06 Nov 1994 08:49:37 GMT"
+            for name in ("set-cookie", "server", "access-control-allow-origin", "x-localcode-kind", "keep-alive"):
+                assert answer.header(name) is None, name
+            # The connection goes on.
+            c.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert c.answer().status == 200
+
+
+def test_upstream_passes_a_broken_promise_on(backend, make_gateway):
+    gateway = make_gateway(backend_config(backend, path="/script/cut_length/v1"))
+    answer = gateway.post("/upstream/fake-model/x", b"")
+    assert answer.header("content-length") == "1000" and answer.body == b"only this" and not answer.clean
+
+
+def test_upstream_sends_the_clients_fields_but_not_its_key(backend, make_gateway):
+    gateway = make_gateway('[[auth.keys]]\nname = "a"\nkey = "key-of-a"\n' + backend_config(backend, extra='key = "key-of-backend"'))
+    gateway.post("/upstream/fake-model/chat/completions", {"messages": []}, [
+        ("Authorization", "Bearer key-of-a"), ("X-Api-Key", "key-of-a"), ("Accept", "text/x"), ("OpenAI-Beta", "b=1"), ("Cookie", "c=d")])
+    sent = {k.lower(): v for k, v in backend.requests[-1].headers}
+    assert sent["authorization"] == "Bearer key-of-backend"
+    assert sent["accept"] == "text/x" and sent["openai-beta"] == "b=1"
+    assert "cookie" not in sent and "key-of-a" not in str(sent)
+
+
 def test_the_query_reaches_the_backend(gateway, backend):
     assert gateway.post("/v1/chat/completions?api-version=7", {"model": "fake-model", "messages": []}).status == 200
     assert backend.requests[-1].target == "/v1/chat/completions?api-version=7"

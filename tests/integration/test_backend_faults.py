@@ -27,6 +27,35 @@ def test_rate_limits_keep_their_retry_after(gateway, stream):
     assert answer.error["code"] == "rate_limited" or "rate" in str(answer.error).lower()
 
 
+@pytest.mark.parametrize("form,seconds,milliseconds", [
+    ("date", range(80, 91), None), ("ms", [2], "1500"), ("both", [4], "3500"), ("none", [1], None), ("nonsense", [1], None)])
+def test_other_forms_of_retry_after(gateway, form, seconds, milliseconds):
+    answer = gateway.chat(fake=f"busy:{form}")
+    assert answer.status == 429
+    assert int(answer.header("retry-after")) in seconds, "clients understand seconds everywhere"
+    assert answer.header("retry-after-ms") == milliseconds
+
+
+def test_a_backend_that_says_nothing_while_it_is_asked_for_its_models(make_gateway):
+    """The client sees signs of life, and a shutdown does not wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        gateway = make_gateway(f'[server]\nheader_hold_ms = 200\ndrain_ms = 100\n[[backend]]\nname = "mute"\nurl = "{url}"\n')
+        connection = gateway.open_stream({"model": "m", "messages": [], "stream": True})
+        answer = connection.read_head()
+        assert answer.status == 200
+        pieces = connection.body(answer)
+        while b": asking backends" not in answer.body:
+            next(pieces)
+        began = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - began < 4, "the question's own time-out is longer"
+        for _ in pieces:
+            pass
+        assert answer.error["code"] == "overloaded", "its client is told why"
+        connection.close()
+
+
 @pytest.mark.parametrize("code,expected", [("500", 502), ("503", 503), ("504", 504), ("418", 418)])
 @pytest.mark.parametrize("stream", [False, True])
 def test_other_refusals(gateway, code, expected, stream):

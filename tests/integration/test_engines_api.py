@@ -136,6 +136,24 @@ def test_a_tool_result_is_taken(local):
     assert answer.status == 200 and answer.done
 
 
+@pytest.mark.parametrize("target,body", [
+    ("/v1/messages", {"max_tokens": 2, "messages": [{"role": "user", "content": "word " * 40000}]}),
+    ("/v1/responses", {"input": "word " * 40000})])
+def test_overflow_in_other_dialects_while_all_slots_are_busy(local, target, body):
+    """The engine would only look at it later: it is counted, so that the client gets a real status."""
+    streams = [local.open_stream({"messages": [{"role": "user", "content": "Count"}], "stream": True, "max_tokens": 3000,
+                                  "ignore_eos": True}) for _ in range(2)]
+    try:
+        for s in streams:
+            assert s.read_head().status == 200
+        answer = local.post(target, {"model": "smol", "stream": True, **body})
+        assert answer.status == 400, answer.body[:300]
+        assert "exceeds the available context size" in str(answer.json) or "prompt is too long" in str(answer.json)
+    finally:
+        for s in streams:
+            s.close()
+
+
 def test_overflow_is_an_error_before_the_commit(local):
     for stream in (False, True):
         answer = local.chat("word " * 30000, max_tokens=8, stream=stream)

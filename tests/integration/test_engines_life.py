@@ -4,6 +4,7 @@ import os
 import signal
 import struct
 import threading
+import time
 
 import pytest
 
@@ -192,3 +193,40 @@ def test_both_models_at_once(local, smollm2, gemma):
         t.join()
     assert all(a.status == 200 and a.done for a in answers.values())
     assert len(g.engines()) == 2
+
+
+@pytest.mark.parametrize("engine", ["LOCALCODE_ENGINE", "LOCALCODE_LLAMA_SERVER"])
+def test_an_engine_that_hangs_is_ended(local, smollm2, engine):
+    """Stopped, not dead: its socket stays open, and nothing would ever come."""
+    g = local(model(smollm2), engine)
+    assert g.chat("Hi", max_tokens=2).status == 200
+    pid = g.engines()[0]
+    os.kill(pid, signal.SIGSTOP)
+    answer = g.chat("Are you there?", max_tokens=2, timeout=120)
+    assert answer.status == 502, answer.body
+    until(lambda: not alive(pid), 10)
+    g.wait_log("it hung", 10)
+    assert g.chat("Hi", max_tokens=2).status == 200, "the next request gets a fresh one"
+    assert g.engines() and g.engines() != [pid]
+
+
+def test_a_busy_engine_does_not_count_as_hung(local, smollm2):
+    """A client that reads nothing makes its engine wait; others go on."""
+    g = local(model(smollm2))
+    stalled = g.open_stream({"messages": [{"role": "user", "content": "Count"}], "stream": True, "max_tokens": 16000, "ignore_eos": True})
+    assert stalled.read_head().status == 200
+    pid = g.engines()[0]
+    until(lambda: g.chat("Hi", max_tokens=8).status == 200 and time.monotonic() - stalled.sent_at > 20, 60)
+    assert g.engines() == [pid]
+    stalled.close()
+
+
+def test_a_request_right_after_its_engines_death_gets_a_fresh_one(local, smollm2):
+    g = local(model(smollm2))
+    assert g.chat("Hi", max_tokens=2).status == 200
+    for _ in range(3):
+        # It may not be known yet that it is gone: its socket refuses, or breaks.
+        os.kill(g.engines()[0], signal.SIGKILL)
+        answer = g.chat("Hi", max_tokens=2)
+        assert answer.status == 200 or until(lambda: g.chat("Hi", max_tokens=2).status == 200, 60), answer.body
+        assert answer.status == 200, answer.body

@@ -117,3 +117,43 @@ def test_the_database_survives_kill_9(gateway):
     gateway.start()
     gateway.chat("after")
     gateway.wait_request(lambda r: r["messages"][0]["preview"] == "after")
+
+
+def bodies_of(gateway, answer):
+    record = json.loads(gateway.run("requests", answer.header("x-localcode-request-id"), "--state-dir", str(gateway.state_dir), "--json").stdout)
+    return record.get("request_body"), record.get("response_body")
+
+
+def test_bodies_are_kept_only_when_asked_for(gateway):
+    answer = gateway.chat("Hello")
+    gateway.wait_request()
+    assert bodies_of(gateway, answer) == (None, None)
+    assert b"scripted backend" not in (gateway.state_dir / "requests.db-wal").read_bytes().replace(b"Hello from the scripted backend.", b"")
+
+
+def test_bodies_as_they_came_and_went(backend, make_gateway):
+    gateway = make_gateway("[log]\nbodies = true\n" + backend_config(backend))
+    sent = '{"messages":[{"role":"user","content":"caf\u00e9 \\n ' + "x" * 3000 + '"}],  "zz":1.0, "stream":%s,"fake":"%s"}'
+    for stream, script, status in (("false", "normal", 200), ("true", "normal", 200), ("true", "cut_stream", 200),
+                                   ("false", "status:418", 418), ("false", "status:500", 502), ("false", "exact", 200)):
+        body = sent % (stream, script)
+        answer = gateway.post("/v1/chat/completions", body.encode())
+        assert answer.status == status
+        gateway.wait_request(lambda r: r["id"] == answer.header("x-localcode-request-id"))
+        kept_request, kept_answer = bodies_of(gateway, answer)
+        assert kept_request == body
+        assert kept_answer.encode() == answer.body, script
+    text = gateway.run("requests", "--state-dir", str(gateway.state_dir), "--json").stdout
+    assert "request_body" not in text, "a list stays small"
+    for file in gateway.state_dir.glob("requests.db*"):
+        assert file.stat().st_mode & 0o777 == 0o600, file
+
+
+def test_the_name_of_the_key_is_recorded_and_never_the_key(backend, make_gateway):
+    gateway = make_gateway('[[auth.keys]]\nname = "alice"\nkey = "key-of-alice"\n[[auth.keys]]\nname = "bob"\nkey = "key-of-bob"\n' +
+                           backend_config(backend))
+    for name in ("alice", "bob"):
+        gateway.chat(name, headers=[("Authorization", f"Bearer key-of-{name}")])
+        record = gateway.wait_request(lambda r: r["messages"][0]["preview"] == name)
+        assert record["key"] == name
+    assert "key-of" not in json.dumps(gateway.requests()) + gateway.log

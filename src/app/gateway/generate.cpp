@@ -1,5 +1,6 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
 #include "app/gateway/parts.hpp"
+#include "app/gateway/tools_turn.hpp"
 #include "base/sha256.hpp"
 #include "core/forward/forward.hpp"
 #include "core/stream/should_count.hpp"
@@ -162,7 +163,10 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
         turn.record.error_code = name_of(error.code);
         turn.record.error_detail = error.detail;
     } else {
-        note_events(gateway, turn, api::read_whole(turn.match.dialect, *body));
+        auto events = api::read_whole(turn.match.dialect, *body);
+        *body = co_await mend_whole(gateway, turn, std::move(*body), events);
+        note_events(gateway, turn, events);
+        if (auto failed = tools_failure(turn)) co_return tl::unexpected(named(gateway, turn, *failed));
     }
     if (turn.sent.committed) {
         co_return fail(Errc::upstream_error, place_name(turn) + " answered a streamed request without a stream");
@@ -176,18 +180,22 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
     co_return co_await net::respond(*turn.exchange, std::move(response));
 }
 
-/// The request on its way; the answer's head. An engine that died a moment ago (its socket refuses) is acquired again, once:
-/// nothing of the request has reached it.
+/// The request on its way; the answer's head. An engine that was dying just then (its socket refuses, or breaks at once) is
+/// acquired again, once: it has not begun with this request.
 awaitable<Result<net::ResponseHead>> call_place(Gateway& gateway, Turn& turn, engines::Lease& lease, Upstream& up) {
+    constexpr auto moment = std::chrono::milliseconds(1'000);  // the end of a large process takes its time
+    const auto sent = Clock::now();
     turn.call = net::make_call(*gateway.pool, up.target, up.timeouts);
     auto head = co_await net::exchange(*turn.call, std::move(up.request));
-    if (head || !turn.local || net::connected(*turn.call) || turn.cancelled || gateway.stopping) co_return head;
+    if (head || !turn.local || turn.cancelled || gateway.stopping) co_return head;
+    if (net::connected(*turn.call) && Clock::now() - sent > moment) co_return head;
     if (turn.seat) states::abandon(*turn.seat);
     turn.seat.reset();
     co_await engines::settle(*gateway.engines, turn.choice.model);
     auto again = co_await prepare_local(gateway, turn, lease);
     if (!again) co_return tl::unexpected(again.error());
     up = std::move(*again);
+    if (auto ok = co_await prepare_tools(gateway, turn, up); !ok) co_return tl::unexpected(ok.error());
     turn.call = net::make_call(*gateway.pool, up.target, up.timeouts);
     co_return co_await net::exchange(*turn.call, std::move(up.request));
 }
@@ -216,6 +224,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
         up = to_backend(turn, backend, request(*turn.exchange), own_keys);
         turn.waiting_for = "waiting for backend " + backend.config.name;
     }
+    if (auto ok = co_await prepare_tools(gateway, turn, up); !ok) co_return tl::unexpected(named(gateway, turn, ok.error()));
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
 
     const auto head = co_await call_place(gateway, turn, lease, up);
@@ -267,6 +276,7 @@ Result<void> parse(Gateway& gateway, Turn& turn) {
     std::vector<api::HeaderField> headers;
     turn.session = api::session_of(turn.view, header_view(incoming.fields, headers));
     turn.kind = api::kind_of(turn.view, turn.session);
+    begin_tools(gateway, turn);
     return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/gateway/parts.hpp"
 #include "base/text.hpp"
+#include "core/forward/forward.hpp"
 
 namespace lc::gateway {
 
@@ -101,8 +102,8 @@ std::string queried_model(const net::Request& request) {
 net::Fields answer_headers(const Gateway& gateway, const net::Request& request, const net::ResponseHead& upstream) {
     const auto type = net::get(upstream.fields, "content-type");
     auto kept = answer_fields(gateway, request, type.empty() ? "application/octet-stream" : type, {});
-    for (const auto* name : {"retry-after", "cache-control", "location", "content-encoding"}) {
-        if (const auto value = net::get(upstream.fields, name); !value.empty()) kept.push_back({name, std::string(value)});
+    for (const auto& field : upstream.fields) {
+        if (forward::answer_may_pass(field.name) && !iequals(field.name, "content-type")) kept.push_back(field);
     }
     if ((upstream.status == 429 || upstream.status == 503) && net::get(kept, "retry-after").empty()) {
         kept.push_back({"retry-after", "1"});
@@ -115,6 +116,7 @@ awaitable<Result<void>> tunnel(Gateway& gateway, net::Exchange& exchange, net::C
     const auto head = co_await net::exchange(call, std::move(outgoing));
     if (!head) co_return tl::unexpected(head.error());
     net::ResponseHead own{head->status, answer_headers(gateway, request(exchange), *head)};
+    own.length = head->length;
     if (auto ok = co_await net::start(exchange, std::move(own)); !ok) co_return ok;
     while (true) {
         const auto piece = co_await net::read_some(call);
@@ -124,14 +126,28 @@ awaitable<Result<void>> tunnel(Gateway& gateway, net::Exchange& exchange, net::C
     }
 }
 
+/// The request as it goes on. Its body is taken, not copied: it is sent once.
+net::Request take_request(net::Exchange& exchange, std::string path, bool keep_key) {
+    net::Request out;
+    auto& in = request(exchange);
+    out.method = in.method;
+    out.target = std::move(path);
+    out.body = std::move(in.body);
+    for (const auto& field : in.fields) {
+        // Nobody looks into the answer here, so the client may have it compressed.
+        const bool coding = iequals(field.name, "accept-encoding");
+        if (coding || forward::may_pass(field.name, keep_key)) out.fields.push_back(field);
+    }
+    return out;
+}
+
 /// `model` and the target it is answered at, engine or backend; then the tunnel.
 awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string model, std::string path, bool local_only) {
     auto choice = route::resolve(gateway.table, model);
     if (!choice) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, choice.error());
 
-    auto outgoing = request(exchange);
-    outgoing.target = std::move(path);
     net::CallPtr call;
+    net::Request outgoing;
     engines::Leave leave;
     engines::Lease lease;
     if (choice->place == route::Place::local) {
@@ -140,7 +156,7 @@ awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string
         if (!ready) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, ready.error());
         lease = ready->lease;
         call = net::make_call(*gateway.pool, ready->target, {});
-        std::erase_if(outgoing.fields, [](const net::Field& field) { return !iequals(field.name, "content-type"); });
+        outgoing = take_request(exchange, std::move(path), false);
     } else {
         const auto& backend = gateway.backends[choice->index];
         if (local_only) {
@@ -150,10 +166,8 @@ awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string
                                                 "' is served by backend '" + backend.config.name + "'"));
         }
         call = net::make_call(*gateway.pool, backend.target, backend.timeouts);
-        const auto type = std::string(net::get(outgoing.fields, "content-type"));
-        outgoing.fields.clear();
-        if (!type.empty()) outgoing.fields.push_back({"content-type", type});
-        if (!backend.key.empty()) outgoing.fields.push_back({"authorization", "Bearer " + backend.key});
+        outgoing = take_request(exchange, std::move(path), backend.key.empty() && gateway.keys.empty());
+        if (!backend.key.empty()) net::set(outgoing.fields, "authorization", "Bearer " + backend.key);
         for (const auto& [name, value] : backend.config.headers) net::set(outgoing.fields, name, value);
     }
     net::on_gone(exchange, [&call] { net::cancel(*call); });

@@ -34,24 +34,6 @@ std::string path_of(const Incoming& in, bool engine) {
     }
 }
 
-/// Hop-by-hop fields, and those that must not reach a server behind us: cookies, the compression that we could not look
-/// into, and x-conversation-id, which opts into streams that outlive the socket in llama.cpp.
-bool may_pass(std::string_view name, bool keep_key) {
-    static constexpr std::array dropped = {
-        "host",     "connection",        "keep-alive",        "proxy-authenticate", "proxy-authorization",
-        "te",       "trailer",           "transfer-encoding", "upgrade",            "content-length",
-        "expect",   "content-encoding",  "accept-encoding",   "proxy-connection",   "x-conversation-id",
-        "cookie",   "origin",            "referer",           "forwarded",          "x-forwarded-for",
-        "x-real-ip", "x-forwarded-host", "x-forwarded-proto"};
-    for (const auto* field : dropped) {
-        if (iequals(name, field)) return false;
-    }
-    constexpr std::string_view own = "x-localcode-";
-    if (name.size() > own.size() && iequals(name.substr(0, own.size()), own)) return false;
-    const bool is_key = iequals(name, "authorization") || iequals(name, "x-api-key") || iequals(name, "api-key");
-    return keep_key || !is_key;
-}
-
 void set(std::vector<api::HeaderField>& fields, std::string_view name, std::string_view value) {
     std::erase_if(fields, [&](const api::HeaderField& field) { return iequals(field.name, name); });
     fields.push_back({std::string(name), std::string(value)});
@@ -133,6 +115,38 @@ bool passes_as_it_came(int status, Errc code) {
     if (status < 400 || status >= 500) return false;
     // upstream_error: a status between 400 and 499 that stands for nothing in particular.
     return code == Errc::bad_request || code == Errc::upstream_error;
+}
+
+// Hop-by-hop fields, and those that must not reach a server behind us: cookies, the compression that we could not look
+// into, and x-conversation-id, which opts into streams that outlive the socket in llama.cpp.
+bool may_pass(std::string_view name, bool keep_key) {
+    static constexpr std::array dropped = {
+        "host",     "connection",        "keep-alive",        "proxy-authenticate", "proxy-authorization",
+        "te",       "trailer",           "transfer-encoding", "upgrade",            "content-length",
+        "expect",   "content-encoding",  "accept-encoding",   "proxy-connection",   "x-conversation-id",
+        "cookie",   "origin",            "referer",           "forwarded",          "x-forwarded-for",
+        "x-real-ip", "x-forwarded-host", "x-forwarded-proto"};
+    for (const auto* field : dropped) {
+        if (iequals(name, field)) return false;
+    }
+    constexpr std::string_view own = "x-localcode-";
+    if (name.size() > own.size() && iequals(name.substr(0, own.size()), own)) return false;
+    const bool is_key = iequals(name, "authorization") || iequals(name, "x-api-key") || iequals(name, "api-key");
+    return keep_key || !is_key;
+}
+
+bool answer_may_pass(std::string_view name) {
+    static constexpr std::array dropped = {
+        "connection", "keep-alive",     "proxy-authenticate", "proxy-connection", "te",         "trailer",
+        "upgrade",    "content-length", "transfer-encoding",  "set-cookie",       "set-cookie2", "server",
+        "date",       "alt-svc",        "strict-transport-security", "content-security-policy", "x-powered-by"};
+    for (const auto* field : dropped) {
+        if (iequals(name, field)) return false;
+    }
+    const auto begins = [name](std::string_view prefix) {
+        return name.size() >= prefix.size() && iequals(name.substr(0, prefix.size()), prefix);
+    };
+    return !begins("access-control-") && !begins("x-localcode-");
 }
 
 std::string_view counting_path(api::Endpoint endpoint) {

@@ -49,6 +49,14 @@ struct BackendRules {
 /// To a remote backend whose base URL has its /v1 already.
 [[nodiscard]] Outgoing to_backend(const Incoming& in, std::string_view model, const BackendRules& rules);
 
+/// Whether a field of a client's request goes on to a backend: not those of a connection, of proxies, cookies, and ours.
+/// `keep_key`: the client's API key goes on too.
+[[nodiscard]] bool may_pass(std::string_view name, bool keep_key);
+
+/// Whether a field of an answer that is passed on as it is goes to the client: not those of a connection, nor those by
+/// which a server speaks for itself (cookies, CORS, its name).
+[[nodiscard]] bool answer_may_pass(std::string_view name);
+
 /// Where an engine counts the tokens of such a request; empty: it cannot.
 [[nodiscard]] std::string_view counting_path(api::Endpoint endpoint);
 

@@ -102,6 +102,7 @@ class Exchange {
     bool head_only = false;             ///< HEAD
     bool keep_alive = true;
     bool chunked = false;
+    std::optional<std::uint64_t> left;  ///< of a stream with a known length: what is still to come
     bool bodyless = false;              ///< nothing may follow the head
     bool started = false;
     bool finished = false;              ///< answered completely, or aborted

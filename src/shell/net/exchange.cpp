@@ -1,5 +1,6 @@
 // What a handler does with its exchange.
 #include <boost/asio/as_tuple.hpp>
+#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -37,6 +38,10 @@ void sent(Exchange& x) { x.last_sent = std::chrono::steady_clock::now(); }
 
 /// Queues one piece of the stream, in its framing.
 void push(Exchange& x, std::string_view bytes) {
+    if (x.left) {
+        bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(*x.left, bytes.size())));
+        *x.left -= bytes.size();
+    }
     if (x.bodyless || bytes.empty()) return;
     if (x.chunked) {
         const ChunkHeader header = chunk_header(bytes.size());
@@ -81,10 +86,12 @@ Result<void> start_now(Exchange& x, ResponseHead head) {
     if (x.gone) return client_gone();
     x.started = true;
     Framing framing = x.request.version == 11 ? Framing::chunked : Framing::until_close;
+    if (head.length) framing = Framing::length;
     if (has_no_body(head.status)) framing = Framing::none;
     x.bodyless = x.head_only || framing == Framing::none;
     x.chunked = framing == Framing::chunked;
-    write_soon(*x.connection, encode_answer_head(head.status, head.fields, framing, 0,
+    if (!x.bodyless) x.left = head.length;
+    write_soon(*x.connection, encode_answer_head(head.status, head.fields, framing, head.length.value_or(0),
                                                  connection_field(x, framing != Framing::until_close || x.head_only),
                                                  date_line(*x.connection->core)));
     sent(x);
@@ -110,6 +117,10 @@ void send_now(Exchange& x, std::string_view bytes) {
 awaitable<Result<void>> finish(Exchange& x) {
     if (!x.started || x.finished) co_return misuse("the exchange has no stream open");
     if (x.gone) co_return client_gone();
+    if (x.left.value_or(0) != 0) {
+        co_await abort(x);
+        co_return misuse("the stream ended before the length that its head promised");
+    }
     if (x.chunked && !x.bodyless && !write(*x.connection, {last_chunk})) co_return client_gone();
     x.finished = true;
     sent(x);

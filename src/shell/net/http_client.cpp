@@ -187,7 +187,7 @@ void begin_body(Call& call, const AnswerHead& head, bool to_head_request) {
                    : head.chunked           ? Framing::chunked
                    : head.content_length    ? Framing::length
                                             : Framing::until_close;
-    call.left = head.content_length.value_or(0);
+    call.left = head.content_length.value_or(0);  // of an answer to HEAD: of what is not sent
     call.chunks = {};
 }
 
@@ -271,6 +271,7 @@ awaitable<Result<ResponseHead>> exchange(Call& call, Request request) {
         if (got.head) {
             begin_body(call, *got.head, head_request);
             enter(call, Stage::body, call.timeouts.silence);
+            got.head->head.length = got.head->content_length;
             co_return std::move(got.head->head);
         }
         close(link->stream);

@@ -49,7 +49,8 @@ class Exchange;
 /// Sends a whole answer. At most one of respond/start per exchange.
 awaitable<Result<void>> respond(Exchange& exchange, Response response);
 
-/// Begins a streamed answer: always chunked (HTTP/1.0 clients: until close). The head leaves with the first piece, or at the
+/// Begins a streamed answer: chunked (HTTP/1.0 clients: until close), or of `head.length` bytes where that is given (more
+/// than that is not sent; an end before it is no clean one). The head leaves with the first piece, or at the
 /// end of this turn of the loop, whichever is first.
 awaitable<Result<void>> start(Exchange& exchange, ResponseHead head);
 

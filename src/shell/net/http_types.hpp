@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,8 @@ struct ResponseHead {
     ResponseHead(int s, Fields f) : status(s), fields(std::move(f)) {}
     int status = 200;
     Fields fields;
+    /// Of a streamed answer whose size is known before: it is framed by it, not by chunks. Set in what a call returns.
+    std::optional<std::uint64_t> length;
 };
 
 struct Response {
