@@ -46,6 +46,8 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     CLI::App* launch = add_launch(app, status, words);
     add_init(app, status);
     add_status(app, status);
+    add_engine_verbs(app, status);
+    add_top(app, status);
     add_logs(app, status);
     add_requests(app, status);
     add_sessions(app, status);

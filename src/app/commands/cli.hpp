@@ -18,6 +18,8 @@ inline constexpr int ok = 0, failed = 1, usage = 2;
 void add_serve(CLI::App& app, int& status);
 void add_config(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);  ///< status, models, stop
+void add_engine_verbs(CLI::App& app, int& status);  ///< ps, load, unload
+void add_top(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_logs(CLI::App& app, int& status);
 void add_requests(CLI::App& app, int& status);

@@ -222,6 +222,8 @@ awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string pat
                                         error_of(Errc::not_found, "no such request is running"));
     }
     if (method == "GET" && path == "logs") co_return co_await answer_logs(gateway, exchange);
+    const bool about_models = co_await admin_models(gateway, exchange, path);
+    if (about_models) co_return;
     if (method == "POST" && path == "shutdown") {
         co_await answer_json(gateway, exchange, 200, R"({"stopping":true})");
         if (gateway.shutdown) gateway.shutdown();

@@ -98,6 +98,10 @@ awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::En
 // admin.cpp
 awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string path);
 
+// admin_models.cpp
+/// Answers models/{id}/load and models/{id}/unload; false: the path is not one of these, nothing was sent.
+awaitable<bool> admin_models(Gateway& gateway, net::Exchange& exchange, std::string path);
+
 // admin_states.cpp
 /// `sessions` and `cache/...`; false: the path is none of these.
 awaitable<bool> admin_states(Gateway& gateway, net::Exchange& exchange, std::string path);
