@@ -32,6 +32,14 @@ TEST(EngineOptions, Parse) {
     }
 }
 
+TEST(EngineOptions, StoreForStates) {
+    EXPECT_EQ(parse_engine_options({"e", "--kv-dir", "/a b", "-c", "1"}).kv_dir, "/a b");
+    EXPECT_EQ(parse_engine_options({"e", "--kv-dir=/a", "-c", "1"}).llama_args, (std::vector<std::string>{"e", "-c", "1"}));
+    EXPECT_TRUE(parse_engine_options({"e"}).kv_dir.empty());
+    EXPECT_FALSE(parse_engine_options({"e", "--kv-dir"}).error.empty());
+    EXPECT_FALSE(parse_engine_options({"e", "--kv-dir="}).error.empty());
+}
+
 TEST(EngineOptions, ModelSource) {
     const struct {
         const char* name;
