@@ -141,11 +141,13 @@ def test_a_tool_result_is_taken(local):
     ("/v1/responses", {"input": "word " * 40000})])
 def test_overflow_in_other_dialects_while_all_slots_are_busy(local, target, body):
     """The engine would only look at it later: it is counted, so that the client gets a real status."""
+    local.chat("Hi", max_tokens=1)  # or it would still be loading
     streams = [local.open_stream({"messages": [{"role": "user", "content": "Count"}], "stream": True, "max_tokens": 3000,
                                   "ignore_eos": True}) for _ in range(2)]
     try:
         for s in streams:
             assert s.read_head().status == 200
+        until(lambda: busy_slots(local) == 2, message="both slots should be taken")
         answer = local.post(target, {"model": "smol", "stream": True, **body})
         assert answer.status == 400, answer.body[:300]
         assert "exceeds the available context size" in str(answer.json) or "prompt is too long" in str(answer.json)
