@@ -56,7 +56,7 @@ server_http_res_ptr get_engine(const StateService& states) {
     return res;
 }
 
-server_http_res_ptr get_slots(const StateService& states) {
+server_http_res_ptr get_slots(StateService& states) {
     auto res = std::make_unique<server_http_res>();
     json slots = json::array();
     for (const auto& slot : states.slots()) {

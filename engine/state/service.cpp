@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <future>
 #include <stdexcept>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace {
 constexpr const char* member_name = "localcode_state";
 // llama.cpp keeps a checkpoint at each user message only when they are this far apart.
 constexpr std::size_t llama_checkpoint_step = 8192;
+
+constexpr std::chrono::milliseconds slots_wait{20};
 
 /// The request whose handler runs on this thread, and the tasks that came of it.
 struct Running {
@@ -201,7 +204,8 @@ void StateService::before_start(const server_slot_view& view, server_task& task)
     bool clear = false;
     {
         const std::lock_guard lock(mutex_);
-        if (const auto it = pending_.find(task.id); it != pending_.end()) {
+        // A further choice of a request copies the memory of the first one.
+        if (const auto it = pending_.find(task.is_child() ? task.id_parent : task.id); it != pending_.end()) {
             pending = it->second;
         }
         auto& slot = entry(view.id);
@@ -224,7 +228,7 @@ void StateService::before_start(const server_slot_view& view, server_task& task)
     if (clear) {
         clear_slot(view);
     }
-    if (pending && enabled()) {
+    if (pending && enabled() && !task.is_child()) {
         start_with_state(view, task, *pending);
     }
 }
@@ -273,9 +277,24 @@ void StateService::on_finish(const server_slot_view& view) {
     slot.n_tokens = view.prompt->n_tokens();
 }
 
-std::vector<SlotEntry> StateService::slots() const {
+std::vector<SlotEntry> StateService::slots() {
+    // What starting and ending requests told; the main loop knows better when it has time.
+    struct Look { int id; bool busy; std::int32_t n_tokens; };
+    const auto looks = std::make_shared<std::vector<Look>>();
+    auto looked = context_->run_on_loop([looks](server_loop_view& view) {
+        for (const auto& slot : view.slots) {
+            looks->push_back({slot.id, slot.phase != SERVER_SLOT_IDLE, slot.prompt->n_tokens()});
+        }
+    });
+    const bool fresh = looked.wait_for(slots_wait) == std::future_status::ready;
     std::vector<SlotEntry> out;
     const std::lock_guard lock(mutex_);
+    if (fresh) {
+        for (const auto& look : *looks) {
+            entry(look.id).busy = look.busy;
+            entry(look.id).n_tokens = look.n_tokens;
+        }
+    }
     for (const auto& [id, slot] : slots_) {
         out.push_back(slot);
     }

@@ -54,7 +54,7 @@ class StateService {
     /// Wraps a route whose requests use slots: says what happened with the state, in the first line or a header.
     server_http_context::handler_t with_state(server_http_context::handler_t inner);
 
-    std::vector<SlotEntry> slots() const;
+    std::vector<SlotEntry> slots();  ///< after loaded()
     std::optional<SlotEntry> slot(int id) const;
     void touched(int id);  ///< something else replaced what the slot holds
 

@@ -156,6 +156,19 @@ def test_strangers_are_refused(saved, store):
     assert store.save_events(engine, slot=1)[0]["code"] == "empty"
 
 
+def test_namespaces_do_not_meet(saved, store):
+    engine, prompt, name, done = saved
+    other = store.member(name, chunks=True)
+    other["localcode_state"]["namespace"] = "33" * 32
+    _, reused, note = ask(engine, prompt, 0, n=1, **other)
+    assert (note["had"], note["used"], reused) == (0, 0, 0), "neither from memory nor from the store"
+    assert store.save_events(engine)[0]["code"] == "unsupported", "the slot is the other's now"
+    assert store.save_events(engine, namespace="33" * 32)[-1]["event"] == "done"
+    engine.ok("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 2, "n": 2, **store.member()})
+    for slot in (0, 1):
+        assert store.save_events(engine, slot, namespace="33" * 32)[0]["code"] == "unsupported", slot
+
+
 def damage(path, at, to=None):
     data = bytearray(path.read_bytes())
     if to is None:

@@ -70,15 +70,15 @@ def write(path):
 WINDOW = 64
 
 
-def write_window(path):
-    """Six layers: five with a sliding window of 64 tokens, one without."""
+def write_window(path, window=WINDOW):
+    """Six layers: five with a sliding window of 64 tokens, one without. Window 0: plain attention."""
     vocabulary, n_vocab = tokenizer()
     head, layers = EMBD // HEADS, 6
     fields = {"general.architecture": "gemma3", "general.name": "tiny-window", "gemma3.block_count": layers,
               "gemma3.context_length": CONTEXT, "gemma3.embedding_length": EMBD, "gemma3.feed_forward_length": FF,
               "gemma3.attention.head_count": HEADS, "gemma3.attention.head_count_kv": KV_HEADS,
               "gemma3.attention.key_length": head, "gemma3.attention.value_length": head,
-              "gemma3.attention.layer_norm_rms_epsilon": 1e-5, "gemma3.attention.sliding_window": WINDOW,
+              "gemma3.attention.layer_norm_rms_epsilon": 1e-5, "gemma3.attention.sliding_window": window,
               "gemma3.rope.freq_base": 10000.0, "gemma3.vocab_size": n_vocab, **vocabulary}
     shapes = [("token_embd.weight", (EMBD, n_vocab)), ("output_norm.weight", (EMBD,))]
     for i in range(layers):
