@@ -25,7 +25,8 @@ struct ConsoleDeleter {
 };
 using ConsolePtr = std::unique_ptr<Console, ConsoleDeleter>;
 
-/// Lines are dropped (oldest first) when the reader is too slow. Destroying it writes what is left.
+/// Lines are written within some 10 ms (errors at once), those that come together in one go. When the reader is too slow
+/// further ones are dropped and counted. Destroying it writes what is left.
 [[nodiscard]] ConsolePtr open(const Options& options);
 
 /// One message; may span lines. Secrets must be gone from it already (log::redact).

@@ -38,6 +38,17 @@ constexpr std::string_view names[] = {
 };
 
 bool names_secret(std::string_view word) {
+    // Nearly every word is none: told by its length and its last letter.
+    constexpr std::size_t shortest = 6;
+    if (word.size() < shortest) return false;
+    switch (word.back() | 0x20) {
+        case 'd':
+        case 'e':
+        case 'n':
+        case 't':
+        case 'y': break;
+        default: return false;
+    }
     return std::any_of(std::begin(names), std::end(names), [&](std::string_view name) {
         if (word.size() < name.size() || !iequals(word.substr(word.size() - name.size()), name)) return false;
         if (word.size() == name.size()) return true;
@@ -62,6 +73,7 @@ constexpr Kind kinds[] = {
 std::size_t key_end(std::string_view text, std::size_t at) {
     const std::size_t end = word_end(text, at);
     const std::string_view word = text.substr(at, end - at);
+    if (word.size() < 10) return at;  // shorter than any of them
     for (const auto& kind : kinds) {
         if (word.starts_with(kind.prefix) && word.size() >= kind.prefix.size() + kind.min_tail) return end;
     }

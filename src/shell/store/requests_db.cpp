@@ -19,6 +19,7 @@ using log::RequestRecord;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t batch_limit = 256;  // records in one transaction
+constexpr std::chrono::milliseconds gathering{20};  // records that come close together share a transaction and a wake-up
 constexpr std::size_t queue_bytes_limit = 32u << 20;
 constexpr std::uint64_t trim_every = 256;  // records between two looks at size and age
 constexpr std::chrono::minutes trim_interval{10};
@@ -48,6 +49,7 @@ class RequestsDb {
     std::deque<RequestRecord> queue;
     std::size_t queue_bytes = 0;
     bool stop = false;
+    bool hurry = false;          // somebody waits in flush
     bool writing = false;        // a batch is in the writer's hands
     std::uint64_t attempts = 0;  // batches tried, well or badly: what flush waits for
     Stats stats;
@@ -159,6 +161,9 @@ void write_loop(RequestsDb& self) {
     while (true) {
         self.wake.wait(lock, [&] { return self.stop || !self.queue.empty(); });
         if (self.queue.empty()) break;
+        self.wake.wait_for(lock, gathering,
+                           [&] { return self.stop || self.hurry || self.queue.size() >= batch_limit; });
+        self.hurry = false;
         std::deque<RequestRecord> batch;
         while (!self.queue.empty() && batch.size() < batch_limit) {
             batch.push_back(pop(self));
@@ -217,6 +222,7 @@ Result<RequestsDbPtr> open(const std::string& path, Retention retention, Report 
 
 void append(RequestsDb& db, RequestRecord record) {
     const std::size_t bytes = weight(record);
+    bool wake = false;
     {
         const std::lock_guard lock(db.mutex);
         while (!room_for(db, bytes)) {
@@ -225,14 +231,17 @@ void append(RequestsDb& db, RequestRecord record) {
         }
         db.queue_bytes += bytes;
         db.queue.push_back(std::move(record));
+        wake = db.queue.size() == 1 || db.queue.size() == batch_limit;
     }
-    db.wake.notify_one();
+    if (wake) db.wake.notify_one();
 }
 
 void flush(RequestsDb& db) {
     std::unique_lock lock(db.mutex);
     // A failed batch goes back into the queue: one more attempt after this call is what "could not be" means.
     const std::uint64_t before = db.attempts + (db.writing ? 1 : 0);
+    db.hurry = true;
+    db.wake.notify_one();
     db.idle.wait(lock, [&] {
         const bool empty = db.queue.empty() && !db.writing;
         return empty || (!db.stats.last_error.empty() && db.attempts > before) || db.stop;
