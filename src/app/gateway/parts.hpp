@@ -68,6 +68,10 @@ void keep_answer(const Gateway& gateway, Turn& turn, std::string_view bytes);
 void end_record(Gateway& gateway, Turn& turn);
 void declare_metrics(metrics::Metrics& metrics);
 
+// tools_turn.cpp (the rest of it: tools_turn.hpp)
+/// What became of each call, into the turn's record.
+void conclude_tools(Turn& turn);
+
 // beat.cpp: heads that were held long enough, pings, heartbeats.
 awaitable<void> beat_loop(Gateway& gateway);
 /// What the last bytes of a turn mean for the next beat.

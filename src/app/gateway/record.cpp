@@ -101,6 +101,7 @@ void end_record(Gateway& gateway, Turn& turn) {
     auto& r = turn.record;
     r.ms.total = ms_since(turn.began);
     log::conclude(turn.tally, r);
+    conclude_tools(turn);
     r.error_detail = log::redact(r.error_detail);  // a backend's words may hold a key
     r.cancelled = turn.cancelled;
     if (turn.cancelled && r.error_code.empty()) r.error_code = name_of(Errc::cancelled);
@@ -116,7 +117,9 @@ void end_record(Gateway& gateway, Turn& turn) {
         metrics::add(m, "completion_tokens_total", {}, static_cast<double>(r.usage->completion));
     }
     for (const auto& call : r.calls) {
-        const char* outcome = call.complete ? "complete" : "incomplete";
+        // Without the details behind the colon.
+        std::string outcome = call.outcome.substr(0, call.outcome.find(':'));
+        if (outcome.empty()) outcome = call.complete ? "complete" : "incomplete";
         metrics::add(m, "tool_calls_total", {{"model", r.model_used}, {"tool", call.name}, {"outcome", outcome}});
     }
     if (gateway.options.config.log.requests) {

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "app/gateway/parts.hpp"
+#include "app/gateway/tools_turn.hpp"
 #include "core/api/assemble.hpp"
 
 namespace lc::gateway {
@@ -83,13 +84,18 @@ struct Relay {
 /// Looks at the frames that came and puts what the client shall see into `out`.
 void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
     relay.out.clear();
+    std::erase_if(relay.frames, [&](const sse::Frame& frame) {
+        return turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw);
+    });
+    translate_tools(turn, relay.frames);
     for (const auto& frame : relay.frames) {
-        if (turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw)) continue;
         const auto events = api::read(relay.reader, frame);
         note_progress(turn, events);
         if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
-        note_events(gateway, turn, events);
+        const auto shown = watch_tools(turn, frame, events);
+        note_events(gateway, turn, shown.events);
         if (const auto* error = failure_in(events)) {
+            if (shown.bytes.ends_with(frame.raw)) relay.out += shown.bytes.substr(0, shown.bytes.size() - frame.raw.size());
             relay.failed = true;
             relay.failure = error->error;
             // Other wordings of an overflow are retried for ever by clients: they get the one that is understood.
@@ -97,8 +103,8 @@ void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
             relay.out += overflow ? api::error_frames(turn.match.dialect, relay.failure) : frame.raw;
             continue;
         }
-        if (is_last_frame(events)) relay.out += closing_comment(turn);
-        relay.out += frame.raw;
+        if (is_last_frame(shown.events)) relay.out += closing_comment(turn);
+        relay.out += shown.bytes;
     }
     relay.frames.clear();
 }
@@ -117,6 +123,22 @@ awaitable<Result<void>> pass_on(Gateway& gateway, Turn& turn, Relay& relay) {
     auto sent = co_await net::send(*turn.exchange, relay.out);
     note_sent(turn, Clock::now());
     co_return sent;
+}
+
+/// Settles the tool calls of an answer whose stream is over: asks again, or lets go of what was held.
+awaitable<Result<void>> settle_tools(Gateway& gateway, Turn& turn, Relay& relay) {
+    while (tools_ask(turn)) {
+        const auto more = co_await ask_again(gateway, turn);
+        note_events(gateway, turn, more.events);
+        relay.out.clear();
+        if (is_last_frame(more.events)) relay.out += closing_comment(turn);
+        relay.out += more.bytes;
+        if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return ok;
+    }
+    const auto rest = release_tools(turn);
+    note_events(gateway, turn, rest.events);
+    relay.out = rest.bytes;
+    co_return co_await pass_on(gateway, turn, relay);
 }
 
 /// Whether the stream says itself where it ends. llama.cpp's native streams do not: each prompt's last chunk looks alike.
@@ -151,7 +173,10 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
     const bool marked = has_last_event(turn);
     while (!(relay.reader.done && marked) && !relay.failed) {
         const auto piece = co_await net::read_some(call);
-        if (!piece) co_return tl::unexpected(Relayed{relay.failed, relay.failed ? relay.failure : piece.error()});
+        if (!piece) {
+            co_await settle_tools(gateway, turn, relay);
+            co_return tl::unexpected(Relayed{relay.failed, relay.failed ? relay.failure : piece.error()});
+        }
         if (piece->empty()) break;
         if (auto ok = sse::step(relay.state, *piece, relay.frames); !ok) {
             co_return tl::unexpected(Relayed{false, ok.error()});
@@ -165,6 +190,8 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
     sse::finish(relay.state, relay.frames);
     inspect(gateway, turn, relay);
     if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
+    if (auto ok = co_await settle_tools(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
+    if (auto failed = tools_failure(turn)) co_return tl::unexpected(Relayed{false, *failed});
 
     if (relay.failed) co_return tl::unexpected(Relayed{true, relay.failure});
     if (relay.reader.done) {
@@ -187,6 +214,19 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
     co_return tl::expected<void, Relayed>{};
 }
 
+namespace {
+
+/// Frames that may go on, into the answer that is put together.
+void collect(Gateway& gateway, Turn& turn, api::Assembly& assembly, const tools::GuardOut& shown) {
+    note_events(gateway, turn, shown.events);
+    sse::State state;
+    std::vector<sse::Frame> frames;
+    if (!sse::step(state, shown.bytes, frames)) return;
+    for (const auto& frame : frames) api::add(assembly, frame);
+}
+
+}  // namespace
+
 awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net::Call& call) {
     sse::State state;
     api::StreamReader reader;
@@ -202,18 +242,26 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
         } else if (auto ok = sse::step(state, *piece, frames); !ok) {
             co_return tl::unexpected(ok.error());
         }
+        std::erase_if(frames, [&](const sse::Frame& frame) {
+            return turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw);
+        });
+        translate_tools(turn, frames);
         for (const auto& frame : frames) {
-            if (turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw)) continue;
             const auto events = api::read(reader, frame);
-            note_events(gateway, turn, events);
             if (const auto* error = failure_in(events)) co_return tl::unexpected(error->error);
-            if (!api::is_progress_only(frame)) api::add(assembly, frame);
+            if (!api::is_progress_only(frame)) collect(gateway, turn, assembly, watch_tools(turn, frame, events));
         }
         frames.clear();
         if (piece->empty()) break;
     }
     if (!(reader.done || reader.finished)) co_return tl::unexpected(cut_short(turn));
     if (reader.done) co_await read_to_end(call);
+    while (tools_ask(turn)) {
+        const auto more = co_await ask_again(gateway, turn);
+        collect(gateway, turn, assembly, more);
+    }
+    collect(gateway, turn, assembly, release_tools(turn));
+    if (auto failed = tools_failure(turn)) co_return tl::unexpected(*failed);
     co_return api::finish(assembly);
 }
 

@@ -66,6 +66,8 @@ struct Turn {
     bool ended = false;          ///< the answer's end is being written: no more pings
     std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not
 
+    std::shared_ptr<struct ToolTurn> tool_turn;  ///< null: a request without tools
+
     log::RequestRecord record;
     log::ResponseTally tally;
     Clock::time_point began{}, last_token{};

@@ -81,6 +81,14 @@ struct Kv {
     bool operator==(const Kv&) const = default;
 };
 
+/// [tools]: what happens to tool calls on their way.
+struct Tools {
+    bool repair = true;               ///< broken calls and histories are mended where their meaning is plain
+    std::int64_t reask = 2;           ///< how often a call that cannot be mended is asked for again
+    std::string on_invalid = "pass";  ///< pass | content | error
+    bool operator==(const Tools&) const = default;
+};
+
 /// [[model]]: served by an engine of our own.
 struct Model {
     std::string name;
@@ -121,6 +129,7 @@ struct Config {
     Auth auth;
     Log log;
     Kv kv;
+    Tools tools;
     std::vector<Model> models;
     std::vector<Backend> backends;
     bool operator==(const Config&) const = default;

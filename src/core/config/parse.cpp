@@ -29,6 +29,7 @@ constexpr Section auth_section{"[auth]", "auth"};
 constexpr Section auth_keys_section{"[[auth.keys]]", "auth.keys"};
 constexpr Section log_section{"[log]", "log"};
 constexpr Section kv_section{"[kv]", "kv"};
+constexpr Section tools_section{"[tools]", "tools"};
 constexpr Section model_section{"[[model]]", "model"};
 constexpr Section backend_section{"[[backend]]", "backend"};
 
@@ -240,7 +241,7 @@ void read_list(const toml::table& parent, std::string_view name, const Section& 
 }
 
 void read_root(const toml::table& file, Config& config, Positions& at, Problems& out) {
-    static constexpr std::array<std::string_view, 6> tables = {"server", "auth", "log", "kv", "model", "backend"};
+    static constexpr std::array<std::string_view, 7> tables = {"server", "auth", "log", "kv", "tools", "model", "backend"};
     static constexpr std::array<std::string_view, 2> in_server = {"tls", "limits"};
     static constexpr std::array<std::string_view, 1> in_auth = {"keys"};
     for (const auto& [key, node] : file) {
@@ -266,6 +267,9 @@ void read_root(const toml::table& file, Config& config, Positions& at, Problems&
     }
     if (const auto* kv = table_at(file, "kv", kv_section.title, out)) {
         read_table(*kv, kv_section, kv_keys(), config.kv, out);
+    }
+    if (const auto* tools = table_at(file, "tools", tools_section.title, out)) {
+        read_table(*tools, tools_section, tools_keys(), config.tools, out);
     }
     read_list(file, "model", model_section, model_keys(), config.models, at.models, out);
     read_list(file, "backend", backend_section, backend_keys(), config.backends, at.backends, out);

@@ -132,6 +132,7 @@ std::string example() {
     annotate(out, "#[[auth.keys]]", auth_key_keys());
     annotate(out, "[log]", log_keys());
     annotate(out, "[kv]", kv_keys());
+    annotate(out, "[tools]", tools_keys());
     out += "# A local model, served by an engine of its own. Repeat for more.\n";
     annotate(out, "#[[model]]", model_keys());
     out += "# An OpenAI-compatible server. Repeat for more.\n";
@@ -149,6 +150,7 @@ std::string to_toml(const Config& config) {
     for (const Key& key : config.auth.keys) print(out, "[[auth.keys]]", auth_key_keys(), key);
     print(out, "[log]", log_keys(), config.log);
     print(out, "[kv]", kv_keys(), config.kv);
+    print(out, "[tools]", tools_keys(), config.tools);
     for (const Model& model : config.models) print(out, "[[model]]", model_keys(), model);
     for (const Backend& backend : config.backends) print(out, "[[backend]]", backend_keys(), backend);
     return out;

@@ -16,6 +16,7 @@ constexpr std::int64_t max_tokens = std::int64_t{1} << 26;
 constexpr std::string_view levels[] = {"error", "warn", "info", "debug"};
 constexpr std::string_view formats[] = {"text", "json"};
 constexpr std::string_view flash[] = {"on", "off", "auto"};
+constexpr std::string_view on_invalid[] = {"pass", "content", "error"};
 constexpr std::string_view cache_types[] = {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0"};
 
 constexpr Entry<Server> server[] = {
@@ -94,6 +95,18 @@ constexpr Entry<Kv> kv_[] = {
     {"staging_dir", &Kv::staging_dir,
      "Where the slot files of a stock llama-server are put together. Default: a folder in /dev/shm.",
      "\"/dev/shm/localcode\"", 0, 0, {}, Anchor::always},
+};
+
+constexpr Entry<Tools> tools_[] = {
+    {"repair", &Tools::repair,
+     "Mend tool calls (and those of the history) where their meaning is plain; find calls that a model wrote\n"
+     "in its text. What is valid is never touched.",
+     ""},
+    {"reask", &Tools::reask, "How often a call that cannot be mended is asked for again; 0: never.", "", 0, 10},
+    {"on_invalid", &Tools::on_invalid,
+     "What the client gets of a call that is still not valid: pass (what the model wrote, so that the client\n"
+     "can tell it), content (a text that says what was wrong) or error.",
+     "", 0, 0, on_invalid},
 };
 
 constexpr Entry<Key> auth_keys_[] = {
@@ -204,7 +217,6 @@ constexpr Later later[] = {
     {"kv", "policy"},
     {"kv", "writes_per_day"},
     {"", "queue"},
-    {"", "tools"},
     {"", "grammar"},
     {"", "prefix"},
     {"", "search"},
@@ -247,6 +259,9 @@ Entries<Log> log_keys() {
 }
 Entries<Kv> kv_keys() {
     return kv_;
+}
+Entries<Tools> tools_keys() {
+    return tools_;
 }
 Entries<Model> model_keys() {
     return model;

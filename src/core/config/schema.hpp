@@ -46,6 +46,7 @@ using Entries = std::span<const Entry<T>>;
 [[nodiscard]] Entries<Key> auth_key_keys();
 [[nodiscard]] Entries<Log> log_keys();
 [[nodiscard]] Entries<Kv> kv_keys();
+[[nodiscard]] Entries<Tools> tools_keys();
 [[nodiscard]] Entries<Model> model_keys();
 [[nodiscard]] Entries<Backend> backend_keys();
 

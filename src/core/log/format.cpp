@@ -205,6 +205,7 @@ std::string format_response(const RequestRecord& record, const Style& style) {
     if (!record.response_preview.empty()) out += "\n  \"" + printable(record.response_preview, preview_chars) + "\"";
     for (const auto& call : record.calls) {
         out += "\n  call " + call_name(call) + " " + arguments_of(call) + (call.complete ? "" : " (incomplete)");
+        if (!call.outcome.empty() && call.outcome != "valid") out += " [" + printable(call.outcome, 200) + "]";
     }
     if (record.usage) out += "\n  " + usage_text(*record.usage);
     if (const std::string times = times_text(record); !times.empty()) out += "\n  " + paint.dim(times);

@@ -66,6 +66,7 @@ std::string calls_json(const RequestRecord& record) {
                    .text("arguments", call.arguments)
                    .flag_if("truncated", call.truncated)
                    .flag("complete", call.complete)
+                   .text("outcome", call.outcome)
                    .done();
     }
     return out + "]";

@@ -30,6 +30,7 @@ struct ToolCallSummary {
     std::string arguments;   ///< the JSON text, at most max_arguments_bytes
     bool truncated = false;  ///< `arguments` is only its beginning
     bool complete = false;   ///< the call's end was seen
+    std::string outcome;     ///< "valid", "repaired: closed, quotes", "asked_again", "given_up: why"; empty: nobody looked
     bool operator==(const ToolCallSummary&) const = default;
 };
 

@@ -31,7 +31,7 @@ template <class R, class F>
 requires std::same_as<std::remove_const_t<R>, ToolCallSummary>
 void members(R& r, F&& f) {
     f("id", r.id), f("name", r.name), f("arguments", r.arguments), f("truncated", r.truncated);
-    f("complete", r.complete);
+    f("complete", r.complete), f("outcome", r.outcome);
 }
 
 template <class R, class F>
