@@ -99,6 +99,34 @@ std::string folder_of(const std::string& body) {
     return dir && dir->is_string() ? std::string(dir->get_string().c_str()) : std::string();
 }
 
+bool wants_deep(const std::string& body) {
+    boost::system::error_code ec;
+    const auto document = json::parse(body, ec);
+    const auto* object = ec ? nullptr : document.if_object();
+    const auto* deep = object ? object->if_contains("deep") : nullptr;
+    return deep && deep->is_bool() && deep->get_bool();
+}
+
+/// Files first, then what running engines make of them.
+awaitable<void> answer_deep(Gateway& gateway, net::Exchange& exchange) {
+    constexpr std::size_t most = 8;
+    const auto files = co_await states::with_store(gateway.states, verify_text);
+    if (!files) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, files.error());
+    const auto deep = co_await states::verify_deep(gateway.states, most);
+    if (!deep) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, deep.error());
+    auto out = json::parse(*files).as_object();
+    json::array rows;
+    std::int64_t bad = out["bad"].to_number<std::int64_t>();
+    for (const auto& one : *deep) {
+        rows.push_back(json::object{{"session", one.session}, {"model", one.model},     {"tokens", one.tokens},
+                                    {"result", one.result},   {"checked", one.checked}, {"good", one.good}});
+        bad += one.checked && !one.good ? 1 : 0;
+    }
+    out["deep"] = std::move(rows);
+    out["bad"] = bad;
+    co_await answer_json(gateway, exchange, 200, json::serialize(out));
+}
+
 awaitable<void> answer_with(Gateway& gateway, net::Exchange& exchange, Work work) {
     auto answer = co_await states::with_store(gateway.states, std::move(work));
     if (!answer) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, answer.error());
@@ -115,6 +143,9 @@ awaitable<bool> admin_states(Gateway& gateway, net::Exchange& exchange, std::str
         work = [in_slots](kv::Store& store) { return sessions_text(store, in_slots); };
     } else if (method == "GET" && path == "cache/stats") {
         work = stats_text;
+    } else if (method == "POST" && path == "cache/verify" && wants_deep(request(exchange).body)) {
+        co_await answer_deep(gateway, exchange);
+        co_return true;
     } else if (method == "POST" && path == "cache/verify") {
         work = verify_text;
     } else if (method == "POST" && path == "cache/gc") {

@@ -91,6 +91,10 @@ void note_seat(Gateway& gateway, Turn& turn, const net::ResponseHead& head) {
 
 std::string cache_outcome(const Turn& turn) {
     if (!turn.seat) return turn.record.cache_outcome;
+    if (const auto& timings = turn.tally.timings) {
+        states::counted(*turn.seat, static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n + timings->prompt_n)),
+                        static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n)));
+    }
     const auto known = states::outcome(*turn.seat);
     return known ? states::print(*known) : std::string();
 }

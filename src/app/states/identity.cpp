@@ -2,6 +2,7 @@
 // closed: without it nothing is stored or restored.
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <filesystem>
 
 #include "app/states/loop.hpp"
@@ -158,6 +159,18 @@ awaitable<void> read_files(StatesPtr states, EnginePtr engine, Question question
     note(states, engine, answer);
 }
 
+/// A model's first request ever waits a little, so that a model of usual size can be stored right away.
+awaitable<void> wait_hashed(StatesPtr states, EnginePtr engine) {
+    const auto until = Clock::now() + std::chrono::seconds(3);
+    while (engine->why_not == "hashing" && Clock::now() < until && !states->closing) {
+        asio::steady_timer tick(states->executor, std::chrono::milliseconds(10));
+        boost::system::error_code woken;
+        co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+    // Once is enough: a large model is read beside the requests.
+    if (engine->why_not == "hashing") engine->why_not = "hashing_still";
+}
+
 /// A stock server reports nothing: its command line decides.
 std::vector<kv::ReportField> stock_report(const EngineSlots& engine, const config::Model& model) {
     const auto or_f16 = [](const std::string& type) { return type.empty() ? std::string("f16") : type; };
@@ -183,7 +196,8 @@ std::vector<kv::ReportField> stock_report(const EngineSlots& engine, const confi
 }  // namespace
 
 awaitable<void> find_identity(StatesPtr states, EnginePtr engine) {
-    if (engine->identity || engine->identity_asked) co_return;
+    if (engine->identity) co_return;
+    if (engine->identity_asked) co_return co_await wait_hashed(states, engine);
     if (!states->is_open) {
         engine->why_not = "no_store";
         co_return;
@@ -220,6 +234,7 @@ awaitable<void> find_identity(StatesPtr states, EnginePtr engine) {
     if (answer.unknown_file) {
         question.only_known = false;
         run_beside(states, read_files(states, engine, question));
+        co_await wait_hashed(states, engine);
     }
 }
 

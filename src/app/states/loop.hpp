@@ -147,6 +147,10 @@ inline void count(const States& states, std::string_view what) {
 /// Gives free slots to those who wait.
 void deal(const StatesPtr& states, EngineSlots& engine);
 
+/// A free slot for work of our own; nothing when none gets free soon. What was in it is saved before.
+awaitable<std::optional<std::size_t>> borrow_slot(StatesPtr states, EnginePtr engine);
+void give_back(const StatesPtr& states, EngineSlots& engine, std::size_t slot);
+
 // identity.cpp
 /// Fills in `identity`, at once when the model's hash is remembered, else in the background.
 awaitable<void> find_identity(StatesPtr states, EnginePtr engine);
@@ -159,6 +163,8 @@ awaitable<std::uint32_t> find_head(StatesPtr states, EnginePtr engine, const Hea
 // use.cpp
 /// Looks up and pins what the request may start from, and writes the members for the engine.
 awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want);
+/// The same for a request that must not start from anything.
+void prepare_fresh(const States& states, Seat& seat, const Want& want);
 void unpin(Seat& seat);
 
 // save.cpp

@@ -189,18 +189,16 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     const bool fresh = want.cache != "use" || other_tenant;
     if (fresh) seat->members.push_back({"cache_prompt", "false"});
     seat->keeps = !seat->background && want.cache != "off" && !session.empty();
-    if (fresh) {
-        seat->expected.reason = other_tenant && want.cache == "use" ? "tenant" : "cache_" + want.cache;
-        if (want.keys) {
-            seat->chain.push_back(want.keys->head);
-            seat->chain.insert(seat->chain.end(), want.keys->messages.begin(), want.keys->messages.end());
-        }
+    if (want.keys) {
+        seat->chain.push_back(want.keys->head);
+        seat->chain.insert(seat->chain.end(), want.keys->messages.begin(), want.keys->messages.end());
     }
     co_await find_identity(states, engine);
-    if (!fresh) co_await prepare_use(states, *seat, want);
-    if (engine->identity) {
-        seat->scope.identity = *engine->identity;
-        seat->scope.name_space = kv::namespace_digest(want.name_space);
+    if (fresh) {
+        prepare_fresh(*states, *seat, want);
+        seat->expected.reason = other_tenant && want.cache == "use" ? "tenant" : "cache_" + want.cache;
+    } else {
+        co_await prepare_use(states, *seat, want);
     }
     held.name_space = want.name_space;
     held.session = session_name(session);
@@ -209,6 +207,37 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     held.serial = ++states->order;
     held.worth_saving = seat->keeps;
     co_return seat;
+}
+
+awaitable<std::optional<std::size_t>> borrow_slot(StatesPtr states, EnginePtr engine) {
+    const auto until = Clock::now() + 10s;
+    while (Clock::now() < until && !states->closing && !engine->gone) {
+        if (engine->waiters.empty()) {
+            slots::Ask ask;
+            ask.background = true;
+            if (const auto choice = slots::choose(engine->slots, ask)) {
+                auto& slot = engine->slots[choice->slot];
+                slot.busy = true;
+                if (choice->save_first && !engine->saving[choice->slot]) {
+                    run_beside(states, save_slot(states, engine, choice->slot));
+                }
+                if (const auto saving = engine->saving[choice->slot]) co_await wait_copied(saving, patience_for_copy);
+                slot.session.clear();
+                slot.unsaved = 0;
+                engine->held[choice->slot] = Held{};
+                co_return choice->slot;
+            }
+        }
+        asio::steady_timer tick(states->executor, 100ms);
+        co_await tick.async_wait(tuple_awaitable);
+    }
+    co_return std::nullopt;
+}
+
+void give_back(const StatesPtr& states, EngineSlots& engine, std::size_t slot) {
+    engine.slots[slot].busy = false;
+    engine.slots[slot].used = 0;
+    deal(states, engine);
 }
 
 const std::vector<Member>& members(const Seat& seat) { return seat.members; }
@@ -235,13 +264,17 @@ void started(Seat& seat, const StateReport* report) {
     });
 }
 
+void counted(Seat& seat, std::uint32_t prompt, std::uint32_t cached) {
+    if (seat.chosen && !seat.outcome && prompt > 0) seat.outcome = outcome_of(seat.expected, cached, prompt, {});
+}
+
 void finished(Seat& seat, const Finished& how) {
     seat.ended = true;
     if (!seat.chosen) return;
     auto& engine = *seat.engine;
     auto& held = engine.held[seat.slot];
     const std::uint32_t prompt = how.prompt > 0 ? how.prompt : seat.report ? seat.report->prompt : 0;
-    if (!seat.outcome && prompt > 0) seat.outcome = outcome_of(seat.expected, how.cached, prompt, {});
+    counted(seat, prompt, how.cached);
     if (prompt > 0 && !seat.chain.empty()) {
         std::erase_if(held.keys, [&](const kv::StateKey& key) { return key.n_tokens >= prompt; });
         held.keys.push_back({seat.chain.back(), prompt,

@@ -42,7 +42,7 @@ Opened open_there(const StatesPtr& states) {
     return out;
 }
 
-awaitable<void> counted(StatesPtr states, awaitable<void> work) {
+awaitable<void> guarded(StatesPtr states, awaitable<void> work) {
     ++states->tasks;
     try {
         co_await std::move(work);
@@ -65,8 +65,8 @@ bool anything_unsaved(const States& states, std::string_view model) {
 }  // namespace
 
 void run_beside(const StatesPtr& states, awaitable<void> work) {
-    auto guarded = counted(states, std::move(work));
-    asio::co_spawn(states->executor, std::move(guarded), asio::detached);
+    auto task = guarded(states, std::move(work));
+    asio::co_spawn(states->executor, std::move(task), asio::detached);
 }
 
 StatesPtr make_states(asio::any_io_executor executor, net::Pool& pool, Options options) {

@@ -87,6 +87,9 @@ void started(Seat& seat, const StateReport* report);
 [[nodiscard]] std::optional<CacheOutcome> outcome(const Seat& seat);
 [[nodiscard]] const std::optional<StateReport>& report(const Seat& seat);
 
+/// Counts that the answer told on its way: what the outcome is made of when the engine reports nothing.
+void counted(Seat& seat, std::uint32_t prompt, std::uint32_t cached);
+
 /// The answer ended; counts as llama.cpp gave them (0: unknown). Then the seat may be destroyed. The state is saved when
 /// the slot is idle.
 struct Finished {
@@ -118,6 +121,16 @@ struct HeldSession {
 
 /// Runs `work` on the store's thread and returns its text (JSON). Errors: overloaded when there is no store.
 awaitable<Result<std::string>> with_store(StatesPtr states, std::function<Result<std::string>(kv::Store&)> work);
+
+/// One state whose last chunk was computed again by a running engine.
+struct DeepResult {
+    std::string session, model, result;
+    std::uint32_t tokens = 0;
+    bool checked = false, good = false;
+};
+/// The states used last, at most `most` an engine, of engines that run now and whose states can be cut. Each takes a
+/// free slot for the time of two short requests; a bad state goes to quarantine.
+awaitable<Result<std::vector<DeepResult>>> verify_deep(StatesPtr states, std::size_t most);
 
 /// Live totals, as of the last change.
 [[nodiscard]] kv::StoreStats last_stats(const States& states);

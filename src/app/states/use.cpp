@@ -54,14 +54,22 @@ void unpin(Seat& seat) {
     });
 }
 
+void prepare_fresh(const States& states, Seat& seat, const Want& want) {
+    if (!states.is_open || !seat.engine->identity || !seat.engine->ours) return;
+    // The engine must know whose tokens come into the slot, though it may use none.
+    UseState use;
+    use.token = states.options.token;
+    use.scope = {kv::namespace_digest(want.name_space), *seat.engine->identity};
+    use.chunks = false;
+    use.limit = 0;
+    seat.scope = use.scope;
+    seat.members.push_back({"localcode_state", print(use)});
+}
+
 awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want) {
     const auto engine = seat.engine;
     auto& held = engine->held[seat.slot];
-    if (want.keys) {
-        seat.chain.push_back(want.keys->head);
-        seat.chain.insert(seat.chain.end(), want.keys->messages.begin(), want.keys->messages.end());
-        if (seat.in_memory) expect_memory(held, seat.chain, seat.expected);
-    }
+    if (seat.in_memory) expect_memory(held, seat.chain, seat.expected);
     // Keys of messages that are no longer in the history lead nowhere.
     std::erase_if(held.keys, [&](const kv::StateKey& key) {
         return std::find(seat.chain.begin(), seat.chain.end(), key.key) == seat.chain.end();
