@@ -623,3 +623,33 @@ async def error_mid(c, request, kind="plain"):
         await c.event({"error": {"code": 500, "message": "the backend broke", "type": "server_error"}})
     await c.event(b"[DONE]")
     await c.end()
+
+
+@script
+async def say(c, request):
+    """What the body says: "say" (texts, one a chunk), "call" ([name, arguments]), "finish". Asked for one tool by name, it calls
+    that one with "again" (arguments), or, where the body has none, answers a 400."""
+    body = body_of(request)
+    finish = body.get("finish", "tool_calls" if "call" in body else "stop")
+    if isinstance(body.get("tool_choice"), dict):
+        if "again" not in body:
+            await c.json(error("named tools are not supported"), status=400)
+        else:
+            await call_answer(c, request, body["tool_choice"]["function"]["name"], body["again"])
+    elif not body.get("stream"):
+        message = {"content": "".join(body.get("say", [])) or None}
+        if "call" in body:
+            name, arguments = body["call"]
+            message["tool_calls"] = [{"id": "call_fake_1", "type": "function", "function": {"name": name, "arguments": arguments}}]
+        await c.json(completion(request, message, finish))
+    else:
+        await c.sse()
+        for text in body.get("say", []):
+            await c.event(chunk(request, {"content": text}))
+        if "call" in body:
+            for piece in tool_call_pieces(*body["call"]):
+                await c.event(chunk(request, piece))
+        await c.event(chunk(request, {}, finish))
+        await c.event(usage_chunk(request))
+        await c.event(b"[DONE]")
+        await c.end()
