@@ -6,6 +6,7 @@
 #include "llama-io.h"
 #include "llama-kv-cache-iswa.h"
 #include "llama-kv-cache.h"
+#include "llama-kv-cells.h"
 #include "llama-memory-hybrid.h"
 #include "llama-memory-recurrent.h"
 
@@ -450,6 +451,11 @@ void copy_rows(const SlotRows& rows, std::uint32_t start, std::uint32_t n, char*
         }
         out += n * v_row;
     }
+}
+
+bool has_room(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n) {
+    const auto& cells = memory.rows->get_cells(seq);
+    return n <= cells.size() && cells.get_used() <= cells.size() - n;
 }
 
 bool make_cells(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n, const std::vector<lc::kv::LayerRows>& layers,

@@ -59,6 +59,9 @@ std::optional<SlotRows> rows_of(const ModelMemory& memory, llama_seq_id seq);
 /// Copies the rows of the tokens [start, start + n) into `out`, as a chunk's payload.
 void copy_rows(const SlotRows& rows, std::uint32_t start, std::uint32_t n, char* out);
 
+/// Whether `n` more tokens fit, when the sequence is empty: in a cache that slots share, others may fill it.
+bool has_room(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n);
+
 /// Makes cells for `n` tokens in an empty sequence; what is in their rows is undefined. `extensions`: 12 bytes a token
 /// for caches that want them. False: other shapes than the live cache's, or no room; the sequence is empty then.
 bool make_cells(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n, const std::vector<lc::kv::LayerRows>& layers,

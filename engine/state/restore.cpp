@@ -137,6 +137,10 @@ bool restore_rows(const server_slot_view& view, const ModelMemory& memory, const
             extensions += c.extensions.substr(0, std::size_t{tokens_used(chunk, n_tokens)} * 12);
         }
     }
+    if (!has_room(memory, view.id, n_tokens)) {
+        outcome.reason = "too_long";
+        return false;
+    }
     const auto& layers = chunks.front().parsed.chunk.layers;
     if (!make_cells(memory, view.id, n_tokens, layers, extensions)) {
         outcome.reason = "wrong_identity";

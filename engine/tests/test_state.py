@@ -178,6 +178,14 @@ def damage(path, at, to=None):
     path.write_bytes(data)
 
 
+def test_a_prompt_that_does_not_fit(saved, store):
+    engine, prompt, name, _ = saved
+    status, answer = engine.post("/completion", {"prompt": (prompt * 8)[:2100], "n_predict": 1, "id_slot": 1, **store.member(name)})
+    assert status == 400, answer
+    assert told(engine.headers)["reason"] == "too_long" and told(engine.headers)["used"] == 0
+    assert ask(engine, prompt, 1, n=1, **store.member(name))[2]["used"] == len(prompt)
+
+
 def test_damage_costs_time_only(saved, store):
     engine, prompt, name, done = saved
     cold, _, _ = ask(engine, prompt, 1, cache_prompt=False)

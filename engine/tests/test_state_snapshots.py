@@ -3,20 +3,20 @@ import pytest
 
 import tiny_hybrid
 from engine_process import text
-from test_state import ask, assert_alike, damage, on_store, tokenize  # noqa: F401 (on_store is a fixture)
+from test_state import CACHES, ask, assert_alike, damage, on_store, tokenize  # noqa: F401 (on_store is a fixture)
 
 # llama.cpp's own checkpoint before the end of a prompt.
 BEFORE_END = 4
 
 
-@pytest.fixture(scope="module")
-def hybrid(tmp_path_factory):
-    return tiny_hybrid.write(tmp_path_factory.mktemp("model") / "tiny_hybrid.gguf")
+WRITERS = {"swa": tiny_hybrid.write_window, "hybrid": tiny_hybrid.write, "recurrent": tiny_hybrid.write_recurrent}
+SECTIONS = {"swa": "kv,kv_swa", "hybrid": "kv,recurrent", "recurrent": "recurrent"}
+SHARED = ("--kv-unified", "-fa", "off")
 
 
 @pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    return tiny_hybrid.write_window(tmp_path_factory.mktemp("model") / "tiny_window.gguf")
+def models(tmp_path_factory):
+    return {kind: str(write(tmp_path_factory.mktemp("model") / f"{kind}.gguf")) for kind, write in WRITERS.items()}
 
 
 @pytest.fixture(params=["swa", "hybrid"])
@@ -25,56 +25,68 @@ def kind(request):
 
 
 @pytest.fixture
-def model(kind, window, hybrid):
-    return {"swa": window, "hybrid": hybrid}[kind]
+def model(kind, models):
+    return models[kind.split(",")[0]]
 
 
 @pytest.fixture
-def saved(on_store, store, model):  # noqa: F811
+def start_kind(on_store, model, kind):  # noqa: F811
+    """An engine of this kind; with ", shared" on a unified cache without flash attention."""
+    return lambda: on_store(model, "-t", 1, *(SHARED if "," in kind else CACHES["split"]))
+
+
+@pytest.fixture
+def saved(start_kind, store):
     """(engine, prompt, manifest's name, the event of the save): a checkpoint 40 tokens before the end was asked for"""
-    engine = on_store(model)
+    engine = start_kind()
     prompt = tokenize(engine, text(100, 3))[:600]
     ask(engine, prompt, **store.member(checkpoints=[300, len(prompt) - 40]))
     return engine, prompt, *store.save(engine)
 
 
+ALL_KINDS = pytest.mark.parametrize("kind", ["swa", "swa, shared", "hybrid", "hybrid, shared", "recurrent"], indirect=True)
+
+
+@ALL_KINDS
 def test_the_snapshots_are_where_they_are_needed(saved, kind):
     engine, prompt, _, done = saved
     state = engine.get("/localcode/engine")[1]["state"]
-    assert (state["kind"], state["cuttable"]) == (kind, False)
-    assert state["identity"]["sections"] == {"swa": "kv,kv_swa", "hybrid": "kv,recurrent"}[kind]
-    assert done["complete"] and done["has_chunks"] and done["n_tokens"] == len(prompt) + 5
+    name = kind.split(",")[0]
+    assert (state["kind"], state["cuttable"]) == (name, False)
+    assert state["identity"]["sections"] == SECTIONS[name] + (",v_trans" if kind == "swa, shared" else "")
+    assert done["complete"] and done["has_chunks"] == (name != "recurrent") and done["n_tokens"] == len(prompt) + 5
     assert [s["n_tokens"] for s in done["snapshots"]] == [300, len(prompt) - 40, len(prompt) - BEFORE_END, len(prompt) + 5]
 
 
 def from_saved_memory(engine, prompt, n, kind):
     """The answer of slot 0 when exactly n tokens of what it held at the save are used."""
-    if kind == "swa":
+    if kind.startswith("swa"):
         ask(engine, prompt[:n] + [prompt[n] + 1], 0, n=1)
     said, reused, _ = ask(engine, prompt, 0)
     assert reused == n
     return said
 
 
-def test_a_restored_state_says_what_memory_says(saved, on_store, store, model, kind):  # noqa: F811
+@ALL_KINDS
+def test_a_restored_state_says_what_memory_says(saved, start_kind, store, kind):
     first, prompt, name, done = saved
     longer = done["tokens"] + tokenize(first, " and then nothing else happened")
     other_end = prompt[:-20] + tokenize(first, " and then nothing else happened")
     # llama.cpp computes the last token of a window's checkpoint again.
-    again = 1 if kind == "swa" else 0
+    again = 1 if kind.startswith("swa") else 0
     # The longest first, so that what the next ones reuse is what was saved.
     wanted = {"longer": (longer, len(done["tokens"]) - again), "same": (prompt, len(prompt) - BEFORE_END - again),
               "other end": (other_end, len(prompt) - 40 - again)}
     memory = {key: from_saved_memory(first, asked, n, kind) for key, (asked, n) in wanted.items()}
     first.stop()
     for key, (asked, n) in wanted.items():
-        second = on_store(model)
+        second = start_kind()
         said, reused, note = ask(second, asked, 0, **store.member(name))
         assert (note["from"], note["had"], note["used"], reused, note["state"]) == ("state", 0, n + again, n, name), key
         assert note["reason"] in ("no_snapshot", "other_tokens"), key
-        if kind == "hybrid":
+        if kind in ("hybrid", "recurrent"):
             assert said == memory[key], key
-        else:  # the cells of the window lie in other places
+        else:  # cells lie in other places
             assert_alike(said, memory[key], 0.001)
         if key == "same":  # what was restored can be gone back to, without the store
             said, reused, note = ask(second, other_end, 0, **store.member())
@@ -125,11 +137,11 @@ def test_a_damaged_snapshot_costs_no_more_than_itself(saved, store):
     assert said == cold
 
 
-def test_a_state_of_another_shape_is_refused(saved, store, on_store, smollm2, window, hybrid, model):  # noqa: F811
+def test_a_state_of_another_shape_is_refused(saved, store, on_store, smollm2, models, model):  # noqa: F811
     """The identity says what a state is of; when it lies, the engine still stands."""
     engine, prompt, name, done = saved
     engine.stop()
-    for other in {smollm2, str(window), str(hybrid)} - {str(model)}:
+    for other in {smollm2, *models.values()} - {model}:
         second = on_store(other)
         asked = [t % 300 + 3 for t in prompt[:330]]
         done["tokens"] = asked

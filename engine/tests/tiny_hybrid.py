@@ -1,6 +1,6 @@
 """Writes small GGUFs with random weights: `write` one whose memory is part recurrent, part attention (the LFM2 shape), so that
 its state cannot be cut back, which no small model in a package has; `write_window` one with a sliding window (the Gemma 3
-shape). They say nothing sensible, but always the same, and their weights are not quantised: sums in another order hardly
+shape); `write_recurrent` one without attention. They say nothing sensible, but always the same, and their weights are not quantised: sums in another order hardly
 show."""
 import array
 import random
@@ -92,6 +92,25 @@ def write_window(path, window=WINDOW):
     return write_gguf(path, fields, shapes)
 
 
+def write_recurrent(path):
+    """Recurrent layers only (the Mamba shape)."""
+    vocabulary, n_vocab = tokenizer()
+    inner, state, rank, layers = 2 * EMBD, 16, 16, 4
+    fields = {"general.architecture": "mamba", "general.name": "tiny-recurrent", "mamba.block_count": layers,
+              "mamba.context_length": CONTEXT, "mamba.embedding_length": EMBD, "mamba.feed_forward_length": 0,
+              "mamba.attention.head_count": 0, "mamba.attention.layer_norm_rms_epsilon": 1e-5, "mamba.ssm.conv_kernel": 4,
+              "mamba.ssm.inner_size": inner, "mamba.ssm.state_size": state, "mamba.ssm.time_step_rank": rank,
+              "mamba.vocab_size": n_vocab, **vocabulary}
+    shapes = [("token_embd.weight", (EMBD, n_vocab)), ("output_norm.weight", (EMBD,))]
+    for i in range(layers):
+        b = f"blk.{i}."
+        shapes += [(b + "attn_norm.weight", (EMBD,)), (b + "ssm_in.weight", (EMBD, 2 * inner)), (b + "ssm_conv1d.weight", (4, inner)),
+                   (b + "ssm_conv1d.bias", (inner,)), (b + "ssm_x.weight", (inner, rank + 2 * state)),
+                   (b + "ssm_dt.weight", (rank, inner)), (b + "ssm_dt.bias", (inner,)), (b + "ssm_a", (state, inner)),
+                   (b + "ssm_d", (inner,)), (b + "ssm_out.weight", (inner, EMBD))]
+    return write_gguf(path, fields, shapes)
+
+
 def write_gguf(path, fields, shapes):
     rng = random.Random(1)
     pool = array.array("f", (rng.gauss(0, 1) for _ in range(1 << 17)))
@@ -100,8 +119,8 @@ def write_gguf(path, fields, shapes):
         n = 1
         for d in shape:
             n *= d
-        if len(shape) == 1:
-            data = array.array("f", [1.0]) * n
+        if len(shape) == 1 or name.endswith("ssm_a"):
+            data = array.array("f", [-1.0 if name.endswith("ssm_a") else 0.0 if name.endswith(".bias") else 1.0]) * n
         else:
             scale = 1.5 if name.startswith("token_embd") else 1.2 / shape[0] ** 0.5
             begin = rng.randrange(len(pool) // 2)
