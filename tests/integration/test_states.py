@@ -21,6 +21,10 @@ def kind(request):
     return request.param
 
 
+# What is the gateway's alone needs one engine only.
+one_engine = pytest.mark.parametrize("kind", ["ours"], indirect=True)
+
+
 @pytest.fixture
 def states(make_gateway, smollm2, kind):
     """Starts a gateway with SmolLM2: states(slots=2, more TOML)."""
@@ -134,22 +138,20 @@ def test_a_title_waits_for_the_main_request_and_costs_nothing(states):
     main, _, prompt = turn(gateway, "T", "Hello there")
     seen.append(("main", main))
     thread.join()
-    records = {r["kind"]: r for r in gateway.requests() if r["session"] == "T"}
-    assert set(records) == {"title", "main"}
+    until(lambda: {r["kind"] for r in gateway.requests() if r["session"] == "T"} == {"title", "main"}, 20)
     assert [name for name, _ in seen] == ["main", "title"], "the title was asked for first, and answered after the main request"
     answer, cached, _ = turn(gateway, "T", "Hello there", main.text, "Go on")
     assert cached >= prompt - 8, closing(answer)
 
 
-def test_a_title_alone_is_answered(states, kind):
-    if kind == "stock":
-        pytest.skip("the wait is the gateway's: one engine is enough")
+@one_engine
+def test_a_title_alone_is_answered(states):
     gateway = states()
     answer, _, _ = turn(gateway, "lonely", "Generate a title", system=TITLE)
     assert answer.text
 
 
-def test_cache_off_and_refresh(states, kind):
+def test_cache_off_and_refresh(states):
     gateway = states(slots=1)
     _, _, prompt = turn(gateway, "A", "Hello there")
     wait_stored(gateway, "A", prompt)
@@ -211,7 +213,7 @@ def test_damage_is_found_and_set_aside(states):
     assert cached == prompt - 1, "it was stored again"
 
 
-def test_another_model_of_the_same_shape_gets_nothing(states, smollm2, tmp_path, kind):
+def test_another_model_of_the_same_shape_gets_nothing(states):
     """The same file with another RoPE base: same shape, other meaning."""
     gateway = states()
     _, _, prompt = turn(gateway, "A", "Hello there")
@@ -224,7 +226,8 @@ def test_another_model_of_the_same_shape_gets_nothing(states, smollm2, tmp_path,
     assert cached == 0
 
 
-def test_without_a_store_everything_works(states, kind):
+@one_engine
+def test_without_a_store_everything_works(states):
     gateway = states(top="[kv]\nenabled = false\n")
     _, cached, prompt = turn(gateway, "A", "Hello there")
     answer, cached, _ = turn(gateway, "A", "Hello there")
@@ -233,9 +236,8 @@ def test_without_a_store_everything_works(states, kind):
     assert done.returncode != 0 and "no KV states are kept" in done.stderr
 
 
-def test_commands(states, tmp_path, kind):
-    if kind == "stock":
-        pytest.skip("about the store, not the engine")
+@one_engine
+def test_commands(states, tmp_path):
     gateway = states()
     _, _, prompt = turn(gateway, "A", "Hello there")
     wait_stored(gateway, "A", prompt)
@@ -248,6 +250,8 @@ def test_commands(states, tmp_path, kind):
     gateway.run("cache", "import", str(tmp_path / "out"), *at)
     assert [s["id"] for s in stored(gateway)] == ["A"]
     assert "0 bad" in gateway.run("cache", "verify", *at).stdout
+    deep = json.loads(gateway.run("cache", "verify", "--deep", "--json", *at, timeout=600).stdout)
+    assert deep["bad"] == 0 and any(d["checked"] and d["good"] and d["session"] == "A" for d in deep["deep"]), deep
     gateway.run("cache", "gc", *at)
     state = ["--state-dir", str(gateway.state_dir)]
     busy = gateway.run("cache", "verify", *state, "--port", "1", check=False)

@@ -177,7 +177,7 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     auto& slot = engine->slots[seat->slot];
     auto& held = engine->held[seat->slot];
     seat->in_memory = !session.empty() && slot.session == session;
-    const bool other_tenant = held.name_space != want.name_space && !held.chain.empty();
+    const bool other_tenant = held.serial != 0 && held.name_space != want.name_space;
     if (!seat->in_memory) {
         const auto name_space = held.name_space;
         held = Held{};
@@ -186,19 +186,24 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     slot.session = seat->background ? std::string() : session;
     slot.unsaved = 0;
     seat->members.push_back({"id_slot", std::to_string(seat->slot)});
-    const bool fresh = want.cache != "use" || other_tenant;
-    if (fresh) seat->members.push_back({"cache_prompt", "false"});
-    seat->keeps = !seat->background && want.cache != "off" && !session.empty();
     if (want.keys) {
         seat->chain.push_back(want.keys->head);
         seat->chain.insert(seat->chain.end(), want.keys->messages.begin(), want.keys->messages.end());
     }
+    seat->keeps = !seat->background && want.cache != "off" && !session.empty();
     co_await find_identity(states, engine);
-    if (fresh) {
+    // Our engines keep tenants apart themselves, once they are told whose tokens come.
+    const bool told = engine->ours && engine->identity && states->is_open;
+    if (want.cache != "use") {
+        seat->members.push_back({"cache_prompt", "false"});
         prepare_fresh(*states, *seat, want);
-        seat->expected.reason = other_tenant && want.cache == "use" ? "tenant" : "cache_" + want.cache;
+        seat->expected.reason = "cache_" + want.cache;
     } else {
         co_await prepare_use(states, *seat, want);
+        if (other_tenant && !told && !seat->report) {
+            seat->members.push_back({"cache_prompt", "false"});
+            seat->expected.reason = "tenant";
+        }
     }
     held.name_space = want.name_space;
     held.session = session_name(session);
