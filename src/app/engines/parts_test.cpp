@@ -283,5 +283,50 @@ TEST(Props, Table) {
     EXPECT_FALSE(read_props("", ""));
 }
 
+std::string projector(std::uint32_t width) {
+    gguf::testing::Builder b;
+    b.text("general.architecture", "clip").u32("clip.vision.projection_dim", width);
+    return b.bytes();
+}
+
+TEST(Projectors, WhichGoesWithAModel) {
+    const auto info = *gguf::parse(small_llama().header());  // 576 wide
+    TempDir dir;
+    auto m = model(dir.put("m.gguf", small_llama().bytes()));
+    EXPECT_EQ(find_projector(m, info)->file, "") << "none there";
+    dir.put("mmproj-text.gguf", "no GGUF");
+    dir.put("mmproj-model.gguf", small_llama().bytes());
+    dir.put("a-mmproj-of-another.gguf", projector(1024));
+    dir.put("projector.gguf", projector(576));
+    EXPECT_EQ(find_projector(m, info)->file, "") << "none that fits, or by another name";
+    const auto q8 = dir.put("mmproj-m-Q8_0.gguf", projector(576));
+    EXPECT_EQ(find_projector(m, info)->file, q8);
+    EXPECT_NE(find_projector(m, info)->note.find("mmproj-m-Q8_0.gguf"), std::string::npos);
+    const auto f16 = dir.put("mmproj-m-f16.gguf", projector(576));
+    const auto found = find_projector(m, info);
+    EXPECT_EQ(found->file, f16);
+    EXPECT_EQ(found->bytes, static_cast<std::int64_t>(fs::file_size(f16)));
+
+    m.mmproj = "none";
+    EXPECT_EQ(find_projector(m, info)->file, "");
+    m.mmproj = dir.put("other/named.gguf", projector(1024));
+    EXPECT_EQ(find_projector(m, info)->file, m.mmproj) << "who names it knows why";
+    for (const auto& wrong : {dir.path.string() + "/absent.gguf", dir.path.string() + "/m.gguf", dir.path.string() + "/mmproj-text.gguf"}) {
+        m.mmproj = wrong;
+        ASSERT_FALSE(find_projector(m, info)) << wrong;
+        EXPECT_EQ(find_projector(m, info).error().code, Errc::model_load_failed);
+    }
+}
+
+TEST(Projectors, OfARepositoryBelongToItsModel) {
+    const auto info = *gguf::parse(small_llama().header());
+    TempDir dir;
+    auto m = model(dir.put("m.gguf", small_llama().bytes()));
+    const auto file = dir.put("mmproj-m-f16.gguf", projector(768));
+    EXPECT_EQ(find_projector(m, info)->file, "");
+    m.hf = "org/repo:Q4_0";
+    EXPECT_EQ(find_projector(m, info)->file, file);
+}
+
 }  // namespace
 }  // namespace lc::engines

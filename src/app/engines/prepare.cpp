@@ -156,9 +156,14 @@ Result<Prepared> prepare(const PrepareInput& input) {
     if (!memory) return tl::unexpected(memory.error());
     machine.memory_available = *memory;
     machine.device_memory = device_memory(out.program, input.model);
-    auto plan = engine::plan(input.model, out.header->info, out.header->file_bytes, machine, input.socket, chosen->file,
-                             out.program.ours);
+    const auto projector = find_projector(input.model, out.header->info);
+    if (!projector) return tl::unexpected(projector.error());
+    config::Model model = input.model;
+    model.mmproj = projector->file;
+    auto plan = engine::plan(model, out.header->info, out.header->file_bytes + projector->bytes, machine, input.socket,
+                             chosen->file, out.program.ours);
     if (!plan) return tl::unexpected(plan.error());
+    if (!projector->note.empty()) plan->notes.push_back(projector->note);
     out.args = std::move(plan->args);
     out.info.context_per_slot = plan->context_per_slot;
     out.info.slots = plan->slots;

@@ -43,6 +43,15 @@ struct TemplateChoice {
                                                      const std::string& templates_dir,
                                                      const std::string& composed_file);
 
+/// The projector to load with the model; an empty path: none. Configured, or beside the model and made for it: its
+/// width is the model's, or the model was fetched from a repository together with it. model_load_failed: a configured
+/// one that cannot be used.
+struct Projector {
+    std::string file, note;
+    std::int64_t bytes = 0;
+};
+[[nodiscard]] Result<Projector> find_projector(const config::Model& model, const gguf::Info& info);
+
 struct PrepareInput {
     config::Model model;
     std::string engine_program;  ///< configured for all

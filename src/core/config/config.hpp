@@ -97,6 +97,7 @@ struct Model {
     std::vector<std::string> aliases;
     std::int64_t context = 0;  ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
     std::int64_t slots = 2;
+    std::string mmproj;            ///< GGUF file of its vision or audio projector; empty: one beside it; "none": none
     std::string chat_template;     ///< file, or name of one that ships with llama.cpp; empty: the model's own
     std::int64_t gpu_layers = -1;  ///< -1: llama.cpp decides
     std::int64_t threads = 0;      ///< 0: the cores are shared between engines

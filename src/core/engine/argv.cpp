@@ -253,6 +253,7 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
     if (embeddings) add({info.pooling == "rank" ? "--reranking" : "--embeddings"});
     add({"--jinja"});
     if (!template_file.empty()) add({"--chat-template-file", template_file});
+    if (!model.mmproj.empty()) add({"--mmproj", model.mmproj});
     add({"--metrics", "--slots"});
     out.args.insert(out.args.end(), model.args.begin(), model.args.end());
     if (!ours) out.notes.emplace_back("a stock llama-server: what only localcode-engine can do is absent");

@@ -32,7 +32,8 @@ struct Plan {
 /// Flags as the issue fixes them: flash attention, continuous batching, split KV with -np and -c = slots x context, no
 /// idle-slot clearing, no RAM cache, -b 512, cores shared between engines, 2 slots, context as trained but at least
 /// 16,384 where memory allows (YaRN). `template_file` empty: the model's own. `socket` is the Unix socket to listen on.
-/// `ours`: localcode-engine; false: a stock llama-server.
+/// `ours`: localcode-engine; false: a stock llama-server. `model.mmproj`: the projector's file, or empty: none;
+/// `file_bytes` counts it.
 [[nodiscard]] Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
                                 const Machine& machine, const std::string& socket, const std::string& template_file,
                                 bool ours);

@@ -133,6 +133,42 @@ double real(const Metadata& meta, std::string_view key) {
     return 0;
 }
 
+constexpr std::size_t max_name_bytes = 300;
+
+/// Length of the well-formed UTF-8 character at the beginning, 0 when there is none.
+std::size_t character(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0U) != 0x80U) return 0;
+    }
+    const unsigned second = byte(1);
+    const bool bad = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90) ||
+                     (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+    return bad ? 0 : size;
+}
+
+/// For people and for JSON: what is not UTF-8 becomes '?', control characters become spaces.
+std::string readable(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t size = character(text);
+        const auto c = static_cast<unsigned char>(text.front());
+        if (size == 0) {
+            out += '?';
+        } else if (size == 1 && (c < 0x20 || c == 0x7f)) {
+            out += ' ';
+        } else {
+            out += text.substr(0, size);
+        }
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+    return out;
+}
+
 std::string text(const Metadata& meta, std::string_view key) {
     const auto it = meta.find(key);
     if (it == meta.end()) return {};
@@ -240,6 +276,8 @@ void read_model(const Metadata& meta, Info& info, std::string& problem) {
     if (info.rope_scaling == "none") info.rope_scaling.clear();
     info.rope_scaling_factor = real(meta, prefix + "rope.scaling.factor");
     info.context_original = count("rope.scaling.original_context_length", max_dimension);
+    info.projection = integer(meta, prefix + "vision.projection_dim") ? count("vision.projection_dim", max_dimension)
+                                                                      : count("audio.projection_dim", max_dimension);
     info.rope = uses_rope(info.architecture);
 }
 
@@ -331,7 +369,10 @@ Result<Info> parse(std::string_view header) {
 
     info.architecture = text(meta, "general.architecture");
     if (info.architecture.empty()) return fail(Errc::bad_request, "damaged GGUF: it names no general.architecture");
-    info.name = text(meta, "general.name");
+    if (info.architecture != readable(info.architecture)) {
+        return fail(Errc::bad_request, "damaged GGUF: its general.architecture is no text");
+    }
+    info.name = readable(text(meta, "general.name").substr(0, max_name_bytes));
     info.quantisation = quantisation_of(meta, elements_by_type);
     info.chat_template = text(meta, "tokenizer.chat_template");
     info.chat_template_tools = text(meta, "tokenizer.chat_template.tool_use");

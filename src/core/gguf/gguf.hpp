@@ -12,7 +12,7 @@ namespace lc::gguf {
 
 struct Info {
     std::uint32_t version = 0;
-    std::string architecture, name, quantisation;  ///< "llama", "SmolLM2 135M Instruct", "Q4_1"
+    std::string architecture, name, quantisation;  ///< "llama", "SmolLM2 135M Instruct", "Q4_1"; UTF-8
     std::int64_t context_train = 0;
     std::int64_t layers = 0, embedding = 0, heads = 0, heads_kv = 0, key_length = 0, value_length = 0;
     std::int64_t sliding_window = 0;           ///< 0: none
@@ -29,6 +29,7 @@ struct Info {
     double rope_scaling_factor = 0;
     std::int64_t context_original = 0;  ///< rope.scaling.original_context_length; 0: not given
     bool rope = true;                   ///< false: positions are learned or absent, the context cannot be stretched
+    std::int64_t projection = 0;        ///< of a projector (architecture clip): width of what it gives to its model
     std::int64_t vocabulary = 0;        ///< tokens
     std::int64_t parameters = 0;        ///< from tensor shapes
     std::int64_t file_bytes = 0;        ///< least size of a whole file; a smaller one was truncated

@@ -239,4 +239,39 @@ TEST(Gguf, DamagedBytesNeverCrash) {
 }
 
 }  // namespace
+TEST(Gguf, TextsOfAFileAreNotTrusted) {
+    const struct {
+        const char* name;
+        std::string given, want;
+    } cases[] = {
+        {"plain", "SmolLM2 135M", "SmolLM2 135M"},
+        {"UTF-8", "Mod\xc3\xa8le \xf0\x9f\xa6\x99", "Mod\xc3\xa8le \xf0\x9f\xa6\x99"},
+        {"Latin-1", "Mod\xe8le", "Mod?le"},
+        {"cut in a character", "a\xf0\x9f", "a??"},
+        {"overlong, surrogate, beyond", "\xc0\xaf\xed\xa0\x80\xf5", "??????"},
+        {"a terminal's commands", "a\x1b[31m\nb\x7f", "a [31m b "},
+        {"long", std::string(5000, 'x'), std::string(300, 'x')},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        testing::Builder b;
+        b.text("general.architecture", "llama").text("general.name", c.given);
+        const auto info = parse(b.header());
+        ASSERT_TRUE(info) << info.error().detail;
+        EXPECT_EQ(info->name, c.want);
+    }
+    testing::Builder b;
+    b.text("general.architecture", "ll\xff");
+    EXPECT_FALSE(parse(b.header()));
+}
+
+TEST(Gguf, Projectors) {
+    testing::Builder b;
+    b.text("general.architecture", "clip").u32("clip.vision.projection_dim", 576);
+    const auto info = parse(b.header());
+    ASSERT_TRUE(info) << info.error().detail;
+    EXPECT_EQ(info->projection, 576);
+    EXPECT_EQ(parse(testing::small_llama().header())->projection, 0);
+}
+
 }  // namespace lc::gguf
