@@ -43,13 +43,18 @@ void reparse(Turn& turn, std::string body) {
     turn.view.stream = stream;
 }
 
-/// The prompt as the engine's own template renders it.
-awaitable<Result<std::string>> render(Gateway& gateway, Turn& turn, const Upstream& up) {
+/// The prompt as the engine's own template renders it. `view` is of up's body.
+awaitable<Result<std::string>> render(Gateway& gateway, Turn& turn, const Upstream& up, const api::RequestView& view) {
+    // What the engine refuses beside tools changes nothing of the prompt.
+    std::vector<api::Splice> splices;
+    for (const auto* key : {"tool_choice", "grammar", "json_schema", "response_format"}) {
+        api::remove_member(view, up.request.body, key, splices);
+    }
     net::Request question;
     question.method = "POST";
     question.target = "/apply-template";
     question.fields.push_back({"content-type", "application/json"});
-    question.body = up.request.body;
+    question.body = api::apply(up.request.body, std::move(splices));
     turn.call = net::make_call(*gateway.pool, up.target, {});
     const auto head = co_await net::exchange(*turn.call, std::move(question));
     if (!head) co_return tl::unexpected(head.error());
@@ -75,7 +80,7 @@ tools::ForcedStream forced_stream(const Turn& turn, tools::Force force, const st
 awaitable<Result<tools::Force>> force(Gateway& gateway, Turn& turn, const tools::ToolSet& offered, Upstream& up) {
     auto view = api::parse_request(api::Dialect::chat, up.request.body);
     if (!view) co_return tl::unexpected(view.error());
-    const auto rendered = co_await render(gateway, turn, up);
+    const auto rendered = co_await render(gateway, turn, up, *view);
     if (!rendered) co_return tl::unexpected(rendered.error());
     auto plan = tools::plan_force(offered, *view, up.request.body, *rendered);
     if (!plan) co_return tl::unexpected(plan.error());
