@@ -44,6 +44,7 @@ awaitable<void> unload(Gateway& gateway, net::Exchange& exchange, std::string mo
                                         error_of(Errc::overloaded, std::move(text)));
     }
     const bool was_loaded = status != nullptr && status->pid > 0;
+    co_await states::settle(gateway.states, model, std::chrono::seconds(10));
     const auto stopped = co_await engines::stop(*gateway.engines, model);
     if (!stopped) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, stopped.error());
     const json::object body{{"model", model}, {"phase", "stopped"}, {"was_loaded", was_loaded}};

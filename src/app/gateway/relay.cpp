@@ -197,6 +197,8 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
     if (relay.reader.done) {
         turn.ended = true;
         const auto finished = co_await net::finish(*turn.exchange);
+        // Now: the client's next request may be here in no time.
+        leave_seat(gateway, turn, !turn.cancelled);
         co_await read_to_end(call);
         if (!finished) co_return tl::unexpected(Relayed{false, finished.error()});
         co_return tl::expected<void, Relayed>{};

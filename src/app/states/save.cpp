@@ -130,6 +130,7 @@ Committed carry_out(kv::Store& store, const Commit& commit) {
 struct Outcome {
     std::optional<Saved> saved;
     std::string problem;  ///< empty and nothing saved: nothing to save
+    bool busy = false;    ///< the slot works: not now
 };
 
 awaitable<Outcome> ask_engine(StatesPtr states, EnginePtr engine, std::shared_ptr<Saving> saving, SaveState ask) {
@@ -167,7 +168,8 @@ awaitable<Outcome> ask_engine(StatesPtr states, EnginePtr engine, std::shared_pt
                 saving->copied = true;
                 saving->changed.cancel();
             } else if (const auto* refused = std::get_if<SaveRefused>(&*event)) {
-                if (refused->code != "busy" && refused->code != "empty") out.problem = refused->message;
+                out.busy = refused->code == "busy";
+                if (!out.busy && refused->code != "empty") out.problem = refused->message;
                 co_return out;
             } else {
                 out.saved = std::get<Saved>(*event);
@@ -209,14 +211,20 @@ awaitable<bool> save_ours(StatesPtr states, EnginePtr engine, std::size_t slot, 
     ask.scope = commit.scope;
     if (commit.head_tokens > 0) ask.cuts.push_back(commit.head_tokens);
     ask.staging = commit.begun.staging;
-    auto outcome = co_await ask_engine(states, engine, saving, std::move(ask));
+    auto outcome = co_await ask_engine(states, engine, saving, ask);
+    // The engine's slot ends a moment after its answer.
+    for (int tries = 0; outcome.busy && tries < 5 && !engine->slots[slot].busy && !states->closing; ++tries) {
+        asio::steady_timer pause(states->executor, std::chrono::milliseconds(20));
+        co_await pause.async_wait(tuple_awaitable);
+        outcome = co_await ask_engine(states, engine, saving, ask);
+    }
     if (!outcome.saved) {
         const auto id = commit.begun.id;
         asio::post(states->disk, [states, id] { kv::abandon_save(*states->store, id); });
         if (!outcome.problem.empty() && !states->closing) {
             say(*states, Level::warn, "model " + engine->model + ": a state was not saved: " + outcome.problem);
         }
-        co_return outcome.problem.empty();
+        co_return outcome.problem.empty() && !outcome.busy;
     }
     commit.held = std::move(held);
     commit.saved = std::move(*outcome.saved);

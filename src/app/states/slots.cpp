@@ -159,7 +159,7 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
             if (leave && leave->left) co_return fail(Errc::cancelled, "the client left");
             if (states->closing) co_return fail(Errc::overloaded, "LocalCode is shutting down", 5);
             if (on_wait) on_wait(waiting_text(*engine, waiter));
-            waiter.timer.expires_after(1s);
+            waiter.timer.expires_after(100ms);
             co_await waiter.timer.async_wait(tuple_awaitable);
             if (!waiter.choice) deal(states, *engine);  // patience may have run out
         }

@@ -9,6 +9,9 @@ namespace {
 /// A background request waits so long for another slot than its session's: what it displaces can be restored.
 constexpr double spare_own_s = 3;
 
+/// The next turn of a session may come before its last one has quite ended: it waits so long for its own slot.
+constexpr double own_is_ending_s = 0.3;
+
 /// Lower is better to give away.
 std::tuple<bool, bool, std::uint64_t> worth(const Slot& slot) {
     return {!slot.session.empty(), slot.unsaved > 0, slot.used};
@@ -22,6 +25,7 @@ std::optional<Choice> choose(std::span<const Slot> slots, const Ask& ask) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const bool own = !ask.session.empty() && slots[i].session == ask.session;
         if (!own) only_own = false;
+        if (own && !ask.background && slots[i].busy && ask.waited_s < own_is_ending_s) return std::nullopt;
         if (slots[i].busy) continue;
         if (own && !ask.background) return Choice{i, false, false};
         if (own && ask.waited_s < spare_own_s) continue;  // of a background request; below, where it is the only one

@@ -34,7 +34,7 @@ struct Choice {
     bool operator==(const Choice&) const = default;
 };
 
-/// Pure. Nothing: all that could serve it are busy. A session keeps its slot; a new one gets a slot that nobody's state
+/// Pure. Nothing: all that could serve it are busy. A session keeps its slot, and waits a moment for it; a new one gets a slot that nobody's state
 /// is in, else the one that was used longest ago, stored ones first. A background request spares its own session's
 /// slot for three seconds when the engine has any other.
 [[nodiscard]] std::optional<Choice> choose(std::span<const Slot> slots, const Ask& ask);

@@ -43,7 +43,8 @@ std::string print(const CacheOutcome& outcome) {
 
 bool falls_short(std::uint32_t used, std::uint32_t prompt, std::uint32_t cached) {
     const std::uint32_t must = prompt > 0 ? std::min(used, prompt - 1) : used;
-    return cached < must;
+    // A checkpoint of a sliding window is entered one token before its end.
+    return cached + 1 < must;
 }
 
 }  // namespace lc::states
