@@ -1,6 +1,8 @@
 #include "state/restore.h"
 
+#include "state/partial.h"
 #include "state/reuse.h"
+#include "state/rows.h"
 
 #include "json.h"
 #include "speculative.h"

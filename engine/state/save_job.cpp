@@ -1,6 +1,7 @@
 #include "state/save_job.h"
 
 #include "state/files.h"
+#include "state/partial.h"
 #include "state/reuse.h"
 #include "state/service.h"
 

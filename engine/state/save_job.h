@@ -1,6 +1,7 @@
 // One save: copies on the main loop, one piece in each of its turns; checksums and files on threads of its own.
 #pragma once
 #include "state/memory.h"
+#include "state/rows.h"
 #include "state/save_plan.h"
 
 #include "server-common.h"

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+import tiny_hybrid
 from engine_process import Engine
 from state_store import Store
 
@@ -34,6 +35,12 @@ def smollm2():
 @pytest.fixture(scope="session")
 def gemma():
     return path_from("LOCALCODE_TEST_MODEL_GEMMA")
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """A tiny model with plain attention."""
+    return str(tiny_hybrid.write_window(tmp_path_factory.mktemp("model") / "tiny_plain.gguf", window=0))
 
 
 @pytest.fixture

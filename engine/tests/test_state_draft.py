@@ -1,15 +1,7 @@
 """The state of a draft model goes with that of its target: drafts are as good after a restore."""
-import pytest
-
-import tiny_hybrid
 from engine_process import text
 from state_store import told
 from test_state import COMMON, CACHES, tokenize
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return tiny_hybrid.write_window(tmp_path_factory.mktemp("model") / "tiny_plain.gguf", window=0)
 
 
 def test_drafts_after_a_restore(start, store, plain):

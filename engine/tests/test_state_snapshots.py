@@ -137,11 +137,11 @@ def test_a_damaged_snapshot_costs_no_more_than_itself(saved, store):
     assert said == cold
 
 
-def test_a_state_of_another_shape_is_refused(saved, store, on_store, smollm2, models, model):  # noqa: F811
+def test_a_state_of_another_shape_is_refused(saved, store, on_store, plain, models, model):  # noqa: F811
     """The identity says what a state is of; when it lies, the engine still stands."""
     engine, prompt, name, done = saved
     engine.stop()
-    for other in {smollm2, *models.values()} - {model}:
+    for other in {plain, *models.values()} - {model}:
         second = on_store(other)
         asked = [t % 300 + 3 for t in prompt[:330]]
         done["tokens"] = asked
