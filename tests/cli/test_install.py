@@ -12,7 +12,7 @@ def test_install_without_root(tmp_path, cli):
     done = subprocess.run(["cmake", "--install", build, "--prefix", prefix], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     made = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_file()}
-    assert {"bin/localcode", "share/man/man1/localcode.1", "share/systemd/user/localcode.service",
+    assert {"bin/localcode", "share/localcode/plugin/localcode.js", "share/man/man1/localcode.1", "share/systemd/user/localcode.service",
             "share/bash-completion/completions/localcode", "share/zsh/site-functions/_localcode",
             "share/fish/vendor_completions.d/localcode.fish"} <= made
     for name in ("share/man/man1/localcode.1", "share/bash-completion/completions/localcode"):
