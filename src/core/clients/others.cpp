@@ -74,10 +74,7 @@ Launch codex(const Setup& setup, const Model& main) {
     set(provider + "env_key", quoted("LOCALCODE_API_KEY"));
     set(provider + "wire_api", quoted("responses"));
     set(provider + "stream_idle_timeout_ms", "3600000");
-    if (main.context > 0) {
-        set("model_context_window", std::to_string(main.context));
-        set("model_max_output_tokens", std::to_string(output_limit(main)));
-    }
+    if (main.context > 0) set("model_context_window", std::to_string(main.context));
     set("check_for_update_on_startup", "false");
     set("analytics.enabled", "false");
     set("feedback.enabled", "false");
@@ -139,13 +136,9 @@ Launch cn(const Setup& setup) {
 Launch aider(const Setup& setup, const Model& main) {
     Launch out;
     out.env = {{"OPENAI_API_BASE", setup.url + "/v1"}, {"OPENAI_API_KEY", key_of(setup)}};
-    out.args = {"--model",
-                "openai/" + setup.main,
-                "--weak-model",
-                "openai/" + setup.small,
-                "--no-check-update",
-                "--analytics-disable",
-                "--no-show-model-warnings"};
+    out.args = {
+        "--model",        "openai/" + setup.main,    "--weak-model", "openai/" + setup.small, "--no-check-update",
+        "--no-analytics", "--no-show-model-warnings"};
     if (main.context > 0) {
         json::object about;
         for (const auto& model : setup.models) {
