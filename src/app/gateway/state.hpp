@@ -93,6 +93,7 @@ class Gateway {
     std::uint64_t requests_total = 0;
     std::int64_t streams_open = 0;
     bool stopping = false;
+    std::shared_ptr<struct ToolCache> tool_cache;  ///< compiled tools of the last requests; null: none yet
     std::shared_ptr<asio::steady_timer> beat_timer;
     asio::thread_pool files{1};  ///< for reads that block: nothing of the gateway's state is touched there
 };

@@ -6,7 +6,34 @@
 
 namespace lc::gateway {
 
+/// Clients send the same tools with every request: their schemas are compiled once.
+struct ToolCache {
+    struct Entry {
+        std::string text;
+        std::shared_ptr<const tools::ToolSet> tools;
+    };
+    std::list<Entry> entries;  ///< the last used first
+};
+
 namespace {
+
+std::shared_ptr<const tools::ToolSet> offered_tools(Gateway& gateway, const Turn& turn, std::string_view body) {
+    constexpr std::size_t max_entries = 16, max_text = 1 << 20;
+    const auto* member = api::find(turn.view, "tools");
+    const auto text =
+        member ? body.substr(member->value.begin, member->value.end - member->value.begin) : std::string_view{};
+    if (!gateway.tool_cache) gateway.tool_cache = std::make_shared<ToolCache>();
+    auto& entries = gateway.tool_cache->entries;
+    for (auto it = entries.begin(); it != entries.end(); ++it) {
+        if (it->text != text) continue;
+        entries.splice(entries.begin(), entries, it);
+        return it->tools;
+    }
+    auto compiled = std::make_shared<const tools::ToolSet>(tools::tools_of(turn.view, body));
+    if (text.size() <= max_text) entries.push_front({std::string(text), compiled});
+    if (entries.size() > max_entries) entries.pop_back();
+    return compiled;
+}
 
 constexpr std::size_t max_rendered = 64 << 20;
 
@@ -111,8 +138,8 @@ void begin_tools(Gateway& gateway, Turn& turn) {
     if (turn.view.tools.empty()) return;
     auto mine = std::make_shared<ToolTurn>();
     const auto& body = request(*turn.exchange).body;
-    mine->tools = tools::tools_of(turn.view, body);
-    for (const auto& what : mine->tools.unchecked) {
+    mine->offered = offered_tools(gateway, turn, body);
+    for (const auto& what : mine->offered->unchecked) {
         say(gateway, Level::debug, "request " + turn.id + ": not checked in calls: " + what);
     }
     mine->guarding = turn.view.tool_choice != "none" && !wants_several(turn, body);
@@ -137,7 +164,7 @@ awaitable<Result<void>> prepare_tools(Gateway& gateway, Turn& turn, Upstream& up
     if (!turn.local || tools::wanted(turn.view, request(*turn.exchange).body) == tools::Wanted::nothing) {
         co_return Result<void>{};
     }
-    auto forced = co_await force(gateway, turn, mine.tools, up);
+    auto forced = co_await force(gateway, turn, *mine.offered, up);
     if (!forced) co_return tl::unexpected(forced.error());
     guard.options.scan_text = false;
     mine.forced = forced_stream(turn, std::move(*forced), "");
@@ -148,7 +175,7 @@ void translate_tools(Turn& turn, std::vector<sse::Frame>& frames) {
     if (!turn.tool_turn || !turn.tool_turn->forced) return;
     std::vector<sse::Frame> out;
     for (const auto& frame : frames) {
-        for (auto& chat : tools::translate(turn.tool_turn->tools, *turn.tool_turn->forced, frame))
+        for (auto& chat : tools::translate(*turn.tool_turn->offered, *turn.tool_turn->forced, frame))
             out.push_back(std::move(chat));
     }
     frames = std::move(out);
@@ -156,7 +183,7 @@ void translate_tools(Turn& turn, std::vector<sse::Frame>& frames) {
 
 tools::GuardOut watch_tools(Turn& turn, const sse::Frame& frame, std::vector<api::StreamEvent> events) {
     if (!turn.tool_turn || !turn.tool_turn->guarding) return as_it_came(frame, std::move(events));
-    return tools::step(turn.tool_turn->tools, turn.tool_turn->guard, frame, events);
+    return tools::step(*turn.tool_turn->offered, turn.tool_turn->guard, frame, events);
 }
 
 bool tools_ask(const Turn& turn) {
@@ -194,7 +221,7 @@ tools::Call first_call(Turn& turn, const std::string& body, std::optional<tools:
         if (!sse::step(state, body, frames)) return {};
         api::StreamReader reader;
         for (const auto& native : frames) {
-            for (const auto& chat : tools::translate(turn.tool_turn->tools, *forced, native)) {
+            for (const auto& chat : tools::translate(*turn.tool_turn->offered, *forced, native)) {
                 for (auto& event : api::read(reader, chat)) events.push_back(std::move(event));
             }
         }
@@ -213,8 +240,8 @@ tools::Call first_call(Turn& turn, const std::string& body, std::optional<tools:
     }
     if (!call.name.empty() || text.empty()) return call;
     tools::TextScan scan;
-    (void)tools::step(turn.tool_turn->tools, scan, text);
-    auto end = tools::finish(turn.tool_turn->tools, scan, call.cut);
+    (void)tools::step(*turn.tool_turn->offered, scan, text);
+    auto end = tools::finish(*turn.tool_turn->offered, scan, call.cut);
     if (!end.calls.empty()) call = {end.calls[0].name, end.calls[0].arguments, call.cut};
     return call;
 }
@@ -225,7 +252,7 @@ awaitable<tools::Call> ask_once(Gateway& gateway, Turn& turn, const tools::Quest
     std::optional<tools::ForcedStream> forced;
     if (up.request.body.empty()) co_return tools::Call{};
     if (turn.local) {
-        auto plan = co_await force(gateway, turn, turn.tool_turn->tools, up);
+        auto plan = co_await force(gateway, turn, *turn.tool_turn->offered, up);
         if (!plan) co_return tools::Call{};
         const std::string suffix = "-" + std::to_string(asked.attempt);
         forced = forced_stream(turn, std::move(*plan), suffix);
@@ -242,7 +269,7 @@ awaitable<tools::Call> ask_once(Gateway& gateway, Turn& turn, const tools::Quest
 
 awaitable<tools::GuardOut> ask_again(Gateway& gateway, Turn& turn) {
     auto& mine = *turn.tool_turn;
-    const auto asked = tools::question(mine.tools, mine.guard);
+    const auto asked = tools::question(*mine.offered, mine.guard);
     say(gateway, Level::info,
         "request " + turn.id + ": the call of '" + asked.name + "' is not valid (" + asked.why +
             "); asking again, attempt " + std::to_string(asked.attempt));
@@ -256,7 +283,7 @@ awaitable<tools::GuardOut> ask_again(Gateway& gateway, Turn& turn) {
         if (plain) call = co_await ask_once(gateway, turn, asked, false);
     }
     turn.call = std::move(own);
-    co_return tools::answered(mine.tools, mine.guard, call);
+    co_return tools::answered(*mine.offered, mine.guard, call);
 }
 
 tools::GuardOut release_tools(Turn& turn) {
@@ -273,7 +300,7 @@ awaitable<std::string> mend_whole(Gateway& gateway, Turn& turn, std::string body
                                   std::vector<api::StreamEvent>& events) {
     if (!turn.tool_turn || !turn.tool_turn->guarding) co_return body;
     auto& mine = *turn.tool_turn;
-    auto out = tools::open_whole(mine.tools, mine.guard, body);
+    auto out = tools::open_whole(*mine.offered, mine.guard, body);
     while (tools_ask(turn)) {
         auto more = co_await ask_again(gateway, turn);
         for (auto& event : more.events) out.events.push_back(std::move(event));

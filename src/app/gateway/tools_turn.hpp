@@ -11,7 +11,7 @@ namespace lc::gateway {
 
 /// What a turn whose request has tools carries.
 struct ToolTurn {
-    tools::ToolSet tools;
+    std::shared_ptr<const tools::ToolSet> offered;
     tools::Guard guard;
     bool guarding = false;
     std::optional<tools::ForcedStream> forced;

@@ -207,12 +207,14 @@ std::string arguments_rule(const Tool& tool, bool glm) {
     const Value* properties = schema.value ? find(*schema.value, "properties") : nullptr;
     const Value* required = schema.value ? find(*schema.value, "required") : nullptr;
     std::string out;
-    for (const auto& [name, what] : properties ? properties->members : std::vector<Member>{}) {
+    for (const auto& property : properties ? properties->members : std::vector<Member>{}) {
+        const std::string& name = property.key;
         const bool must = required && std::any_of(required->items.begin(), required->items.end(),
                                                   [&](const Value& one) { return one.text == name; });
         const std::string open = glm ? "<arg_key>" + name + "</arg_key>\n<arg_value>" : "<parameter=" + name + ">\n";
         const std::string close = glm ? "</arg_value>\n" : "\n</parameter>\n";
-        const std::string rule = gbnf_quote(open) + " " + value_rule(tool, name, what) + " " + gbnf_quote(close);
+        const std::string rule =
+            gbnf_quote(open) + " " + value_rule(tool, name, property.value) + " " + gbnf_quote(close);
         out += must ? " " + rule : " ( " + rule + " )?";
     }
     return out;

@@ -176,8 +176,9 @@ struct Parser {
                 continue;
             }
             if (static_cast<unsigned char>(c) < 0x20 && !fix(Fix::newline)) return false;
-            out += c;
-            ++at;
+            const std::size_t from = at++;
+            while (!end() && peek() != quote && peek() != '\\' && static_cast<unsigned char>(peek()) >= 0x20) ++at;
+            out.append(text, from, at - from);
         }
         return broken(Broken::cut_string);
     }
