@@ -227,6 +227,23 @@ def test_another_model_of_the_same_shape_gets_nothing(states):
 
 
 @one_engine
+def test_a_store_that_cannot_be_written_to_is_no_error(states):
+    gateway = states()
+    first, _, prompt = turn(gateway, "A", "Hello there")
+    wait_stored(gateway, "A", prompt)
+    gateway.stop()
+    kv = pathlib.Path(gateway.state_dir) / "kv"
+    for folder in ("tmp", "chunks", "manifests", "snapshots"):  # root may write anywhere, but not into what is no folder
+        (kv / folder).rename(kv / f"{folder}.away")
+        (kv / folder).write_text("in the way")
+    gateway.start()
+    again, cached, _ = turn(gateway, "A", "Hello there")
+    assert again.text == first.text and cached == 0
+    _, cached, _ = turn(gateway, "A", "Hello there", first.text, "And now?")
+    assert cached >= prompt - 8, "slots work all the same"
+
+
+@one_engine
 def test_without_a_store_everything_works(states):
     gateway = states(top="[kv]\nenabled = false\n")
     _, cached, prompt = turn(gateway, "A", "Hello there")

@@ -260,6 +260,12 @@ void started(Seat& seat, const StateReport* report) {
     if (!report || !seat.chosen) return;
     seat.report = *report;
     seat.outcome = outcome_of(seat.expected, report->used, report->prompt, report->reason);
+    if (seat.in_memory && seat.expected.whole && report->had == 0 && seat.expected.tokens > 0) {
+        count(*seat.states, "slot_lost");
+        say(*seat.states, Level::warn,
+            "model " + seat.engine->model + ": slot " + std::to_string(seat.slot) + " has lost what it held (" +
+                std::to_string(seat.expected.tokens) + " tokens)" + (report->used > 0 ? "; it was restored" : ""));
+    }
     if (report->bad.empty() || !seat.states->is_open) return;
     count(*seat.states, "quarantined");
     const auto states = seat.states;
