@@ -82,6 +82,13 @@ def test_a_local_model_answers(smollm2, engine):
             assert done.stdout.strip() or "→" in done.stderr, "some text or a tool call must have come"
             gateway.wait_request(lambda r: r["kind"] == "main")
             records = gateway.requests()
+            # A second session in the same project, after a restart of everything: its prompt is known but for its end.
+            gateway.stop()
+            gateway.start()
+            assert session.run("Say hello in one short sentence.", timeout=900).returncode == 0
+            known = {r["id"] for r in records}
+            again = gateway.wait_request(lambda r: r["kind"] == "main" and r["id"] not in known)
+            assert again["usage"]["cached"] > 0.95 * again["usage"]["prompt"], again
         main = [r for r in records if r["kind"] == "main"]
         assert main and all(r["status"] == 200 for r in main), records
         assert main[-1]["usage"]["prompt"] > 5000 and main[-1]["n_tools"] == 10
