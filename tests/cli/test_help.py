@@ -7,7 +7,7 @@ import pytest
 
 from support.gateway import program
 
-COMMANDS = ["serve", "launch", "init", "status", "models", "stop", "logs", "requests", "config", "version", "completions", "doctor", "ps", "load", "unload", "top"]
+COMMANDS = ["serve", "launch", "init", "status", "models", "stop", "logs", "requests", "config", "version", "completions", "doctor", "ps", "load", "unload", "top", "recommend"]
 INNER = [["config", "check"], ["config", "show"], ["config", "example"]]
 
 

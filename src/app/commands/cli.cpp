@@ -53,6 +53,7 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     add_sessions(app, status);
     add_cache(app, status);
     add_pull(app, status);
+    add_recommend(app, status);
     add_doctor(app, status);
     add_config(app, status);
     add_version(app, status);

@@ -20,6 +20,7 @@ void add_config(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);  ///< status, models, stop
 void add_engine_verbs(CLI::App& app, int& status);  ///< ps, load, unload
 void add_top(CLI::App& app, int& status);
+void add_recommend(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_logs(CLI::App& app, int& status);
 void add_requests(CLI::App& app, int& status);
