@@ -135,8 +135,9 @@ void write_loop(Console& self) {
         writing.clear();
         writing.swap(self.waiting);
         if (const auto lost = std::exchange(self.lost, 0)) {
-            writing += self.json ? R"({"level":"warning","lost_lines":)" + std::to_string(lost) + "}\n"
-                                 : "(" + std::to_string(lost) + " lines were lost: they came faster than they were read)\n";
+            writing += self.json
+                           ? R"({"level":"warning","lost_lines":)" + std::to_string(lost) + "}\n"
+                           : "(" + std::to_string(lost) + " lines were lost: they came faster than they were read)\n";
         }
         lock.unlock();
         write_all(writing);
@@ -213,6 +214,8 @@ void write(Console& console, Level level, std::string_view text) {
     if (wake) console.wake.notify_one();
 }
 
-bool enabled(const Console& console, Level level) { return level <= console.most; }
+bool enabled(const Console& console, Level level) {
+    return level <= console.most;
+}
 
 }  // namespace lc::console

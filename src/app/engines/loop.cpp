@@ -140,8 +140,8 @@ awaitable<void> ask_health(std::shared_ptr<Loop> loop, Engine& engine) {
     }
 }
 
-/// A process that uses no CPU and reads no page while somebody waits for it either waits itself (for a client that reads
-/// slowly) or hangs (stopped, deadlocked). The first one answers.
+/// A process that uses no CPU and reads no page while somebody waits for it either waits itself (for a client that
+/// reads slowly) or hangs (stopped, deadlocked). The first one answers.
 awaitable<void> ask_alive(std::shared_ptr<Loop> loop, Engine& engine) {
     const std::uint64_t incarnation = engine.incarnation;
     net::Target target;
@@ -157,7 +157,8 @@ awaitable<void> ask_alive(std::shared_ptr<Loop> loop, Engine& engine) {
     const bool silent = !answer && engine.state.pid != 0 && sys::progress(engine.state.pid) == engine.progress;
     if (silent) {
         const auto quiet = Clock::now() - engine.progressed;
-        log(*loop, Level::error, engine, "it does nothing and does not answer since " + seconds_text(quiet) + ": killing it");
+        log(*loop, Level::error, engine,
+            "it does nothing and does not answer since " + seconds_text(quiet) + ": killing it");
         send(*loop, engine, engine::Hung{"it hung: no sign of life for " + seconds_text(quiet)});
         co_return;
     }
@@ -202,10 +203,11 @@ void look(Loop& loop, Engine& engine) {
 /// Looks at a ready engine every now and then, until it is no longer ready.
 void watch(Loop& loop, Engine& engine) {
     engine.watch.expires_after(std::min<Clock::duration>(2s, engine.policy.hang_after / 4));
-    engine.watch.async_wait([self = loop.shared_from_this(), &engine, at = engine.incarnation](boost::system::error_code ec) {
-        if (ec || self->closed || at != engine.incarnation || engine.state.phase != engine::Phase::ready) return;
-        look(*self, engine);
-    });
+    engine.watch.async_wait(
+        [self = loop.shared_from_this(), &engine, at = engine.incarnation](boost::system::error_code ec) {
+            if (ec || self->closed || at != engine.incarnation || engine.state.phase != engine::Phase::ready) return;
+            look(*self, engine);
+        });
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------------

@@ -311,7 +311,8 @@ TEST(Projectors, WhichGoesWithAModel) {
     EXPECT_EQ(find_projector(m, info)->file, "");
     m.mmproj = dir.put("other/named.gguf", projector(1024));
     EXPECT_EQ(find_projector(m, info)->file, m.mmproj) << "who names it knows why";
-    for (const auto& wrong : {dir.path.string() + "/absent.gguf", dir.path.string() + "/m.gguf", dir.path.string() + "/mmproj-text.gguf"}) {
+    for (const auto& wrong :
+         {dir.path.string() + "/absent.gguf", dir.path.string() + "/m.gguf", dir.path.string() + "/mmproj-text.gguf"}) {
         m.mmproj = wrong;
         ASSERT_FALSE(find_projector(m, info)) << wrong;
         EXPECT_EQ(find_projector(m, info).error().code, Errc::model_load_failed);

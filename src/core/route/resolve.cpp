@@ -65,7 +65,8 @@ Result<Choice> resolve(const Table& table, std::string_view asked) {
     }
     for (std::size_t i = 0; i < table.remotes.size(); ++i) {
         const auto& remote = table.remotes[i];
-        if (name.size() <= remote.name.size() + 1 || !name.starts_with(remote.name) || name[remote.name.size()] != '/') {
+        if (name.size() <= remote.name.size() + 1 || !name.starts_with(remote.name) ||
+            name[remote.name.size()] != '/') {
             continue;
         }
         const auto model = name.substr(remote.name.size() + 1);

@@ -51,7 +51,8 @@ void members(R& r, F&& f) {
 template <class R, class F>
 requires std::same_as<std::remove_const_t<R>, RequestRecord>
 void members(R& r, F&& f) {
-    f("id", r.id), f("unix_ms", r.unix_ms), f("key", r.key), f("client", r.client), f("session", r.session), f("parent", r.parent);
+    f("id", r.id), f("unix_ms", r.unix_ms), f("key", r.key), f("client", r.client), f("session", r.session),
+        f("parent", r.parent);
     f("kind", r.kind), f("dialect", r.dialect), f("endpoint", r.endpoint), f("model_asked", r.model_asked);
     f("model_used", r.model_used), f("backend", r.backend), f("stream", r.stream), f("n_messages", r.n_messages);
     f("n_tools", r.n_tools), f("messages", r.messages), f("tools", r.tools);

@@ -19,7 +19,8 @@ using log::RequestRecord;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t batch_limit = 256;  // records in one transaction
-constexpr std::chrono::milliseconds gathering{20};  // records that come close together share a transaction and a wake-up
+constexpr std::chrono::milliseconds gathering{
+    20};  // records that come close together share a transaction and a wake-up
 constexpr std::size_t queue_bytes_limit = 32u << 20;
 constexpr std::uint64_t trim_every = 256;  // records between two looks at size and age
 constexpr std::chrono::minutes trim_interval{10};
