@@ -133,6 +133,10 @@ Opened<kv::ParsedChunk> open_chunk(const std::string& dir, const kv::Scope& scop
                                       [](std::string_view b, std::uint64_t n) { return kv::parse_chunk(b, n); });
 }
 
+std::shared_ptr<const BlobFile> open_rows(const std::string& dir, const lc::Digest& chunk) {
+    return open_raw(blob_path(dir, kv::BlobKind::chunk, chunk)).file;
+}
+
 Opened<kv::ParsedSnapshot> open_snapshot(const std::string& dir, const kv::Scope& scope, const lc::Digest& name) {
     return open_blob<kv::ParsedSnapshot>(dir, scope, kv::BlobKind::snapshot, name,
                                          [](std::string_view b, std::uint64_t n) { return kv::parse_snapshot(b, n); });

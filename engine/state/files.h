@@ -55,6 +55,10 @@ Opened<lc::kv::ParsedChunk> open_chunk(const std::string& dir, const lc::kv::Sco
 Opened<lc::kv::ParsedSnapshot> open_snapshot(const std::string& dir, const lc::kv::Scope& scope, const lc::Digest& name);
 Opened<lc::kv::ParsedManifest> open_manifest(const std::string& dir, const lc::kv::Scope& scope, const lc::Digest& name);
 
+/// The file alone, for reading rows of a chunk whose header was checked before: its checksums tell whether it is still the
+/// same. nullptr: gone, or unreadable.
+std::shared_ptr<const BlobFile> open_rows(const std::string& dir, const lc::Digest& chunk);
+
 /// One section of a snapshot with its checksum checked; nullopt: no such section, or `fault` is set.
 std::optional<std::string> read_section(const Opened<lc::kv::ParsedSnapshot>& snapshot, std::string_view name,
                                         std::optional<BlobFault>& fault);

@@ -42,19 +42,20 @@ class Chain {
             }
             ended_ = !chunk.file;
             if (chunk.file) {
-                open_.push_back(std::move(chunk));
+                chunk.file->expect();
+                open_.push_back(std::move(chunk.parsed));
             }
         }
         return std::min(n, open_.size());
     }
-    const std::vector<Opened<kv::ParsedChunk>>& chunks() const { return open_; }
+    const std::vector<kv::ParsedChunk>& chunks() const { return open_; }
 
   private:
     const std::string& dir_;
     const kv::Scope& scope_;
     std::vector<lc::Digest> names_;
     std::size_t n_whole_;
-    std::vector<Opened<kv::ParsedChunk>> open_;
+    std::vector<kv::ParsedChunk> open_;
     bool ended_ = false;
 };
 
@@ -125,7 +126,8 @@ bool cover(Plan& plan, const std::string& dir, const kv::Scope& scope, Chain& ch
     }
     plan.chunks.assign(chain.chunks().begin(), chain.chunks().begin() + static_cast<std::ptrdiff_t>(whole));
     if (tail) {
-        plan.chunks.push_back(std::move(*tail));
+        tail->file->expect();
+        plan.chunks.push_back(std::move(tail->parsed));
     }
     return true;
 }
@@ -172,7 +174,7 @@ Plan plan_restore(const std::string& dir, const StateRequest& request, const Pla
         plan.chunks.assign(chain.chunks().begin(), chain.chunks().begin() + found / kv::chunk_tokens);
     }
     if (!plan.chunks.empty()) {
-        plan.tail = plan.chunks.back().parsed.name;
+        plan.tail = plan.chunks.back().name;
     }
     if (plan.n_tokens == most && most == n_prompt && plan.bad.empty()) {
         plan.reason.clear();

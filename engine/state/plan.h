@@ -1,5 +1,5 @@
 // Which stored state a prompt could start from: looked up on the thread of the request, before the slot is known, so that
-// the main loop only copies. Reads headers, not rows.
+// the main loop only copies. Reads headers, not rows; tells the system which files come next.
 #pragma once
 #include "state/files.h"
 
@@ -37,7 +37,7 @@ struct Plan {
     bool from_state = false;     ///< else from chunks that were found by their names
     lc::Digest state{};
     lc::Digest tail{};           ///< the last chunk of those; zero without chunks
-    std::vector<Opened<lc::kv::ParsedChunk>> chunks;  ///< from the first token, covering n_tokens
+    std::vector<lc::kv::ParsedChunk> chunks;          ///< from the first token, covering n_tokens; headers only, no open files
     std::vector<lc::kv::SnapshotRef> snapshots;       ///< usable ones of the state, ascending; not cuttable: the last is at n_tokens
     std::string reason;          ///< why not more; empty: nothing is missing
     std::vector<BadFile> bad;

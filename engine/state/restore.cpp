@@ -40,40 +40,40 @@ std::vector<kv::LayerRows> layers_of(const SlotRows& rows) {
 }
 
 /// K or V of one layer of one chunk: read, checked, in place. What went wrong, or nullopt.
-std::optional<BlobFault> copy_section(const Opened<kv::ParsedChunk>& chunk, std::size_t layer, bool is_v, std::uint32_t n,
+std::optional<BlobFault> copy_section(const kv::ParsedChunk& chunk, const BlobFile& file, std::size_t layer, bool is_v, std::uint32_t n,
                                       const SlotRows& rows, std::string& scratch) {
-    const auto& place = chunk.parsed.places[layer];
-    const auto& table = chunk.parsed.chunk.layers[layer];
+    const auto& place = chunk.places[layer];
+    const auto& table = chunk.chunk.layers[layer];
     const std::size_t row = is_v ? table.v_row_bytes : table.k_row_bytes;
-    const auto n_in_file = static_cast<std::uint32_t>(chunk.parsed.chunk.tokens.size());
+    const auto n_in_file = static_cast<std::uint32_t>(chunk.chunk.tokens.size());
     const std::size_t size = row * n_in_file;
     if (size == 0) {
         return std::nullopt;
     }
-    char* direct = n == n_in_file ? direct_rows(rows, rows.layers[layer], is_v, chunk.parsed.chunk.start, n) : nullptr;
+    char* direct = n == n_in_file ? direct_rows(rows, rows.layers[layer], is_v, chunk.chunk.start, n) : nullptr;
     if (direct == nullptr) {
         scratch.resize(size);
     }
     char* to = direct != nullptr ? direct : scratch.data();
-    if (!chunk.file->read(to, size, is_v ? place.v_offset : place.k_offset)) {
+    if (!file.read(to, size, is_v ? place.v_offset : place.k_offset)) {
         return BlobFault{"unreadable", true, "shorter than it was"};
     }
     if (kv::checksum({to, size}) != (is_v ? place.v_sum : place.k_sum)) {
         return BlobFault{"damaged", true, "rows of layer " + std::to_string(table.layer) + " have another checksum"};
     }
     if (direct == nullptr) {
-        put_rows(rows, rows.layers[layer], is_v, chunk.parsed.chunk.start, n, scratch.data());
+        put_rows(rows, rows.layers[layer], is_v, chunk.chunk.start, n, scratch.data());
     }
     return std::nullopt;
 }
 
 /// Tokens of this chunk among the first `n_tokens`.
-std::uint32_t tokens_used(const Opened<kv::ParsedChunk>& chunk, std::uint32_t n_tokens) {
-    return std::min(static_cast<std::uint32_t>(chunk.parsed.chunk.tokens.size()), n_tokens - chunk.parsed.chunk.start);
+std::uint32_t tokens_used(const kv::ParsedChunk& chunk, std::uint32_t n_tokens) {
+    return std::min(static_cast<std::uint32_t>(chunk.chunk.tokens.size()), n_tokens - chunk.chunk.start);
 }
 
 /// Layer by layer of every chunk, on several threads when the rows are in host memory and there are many.
-bool copy_chunks(const std::vector<Opened<kv::ParsedChunk>>& chunks, std::uint32_t n_tokens, const SlotRows& rows,
+bool copy_chunks(const std::string& dir, const std::vector<kv::ParsedChunk>& chunks, std::uint32_t n_tokens, const SlotRows& rows,
                  StateOutcome& outcome) {
     std::atomic<std::size_t> next{0};
     std::atomic<bool> failed{false};
@@ -86,10 +86,14 @@ bool copy_chunks(const std::vector<Opened<kv::ParsedChunk>>& chunks, std::uint32
                 return;
             }
             const auto n = tokens_used(chunks[i], n_tokens);
+            const auto file = open_rows(dir, chunks[i].name);
+            if (!file) {
+                faults[i] = BlobFault{"no_state", false, {}};
+            }
             for (std::size_t layer = 0; layer < rows.layers.size() && !faults[i]; ++layer) {
-                faults[i] = copy_section(chunks[i], layer, false, n, rows, scratch);
+                faults[i] = copy_section(chunks[i], *file, layer, false, n, rows, scratch);
                 if (!faults[i]) {
-                    faults[i] = copy_section(chunks[i], layer, true, n, rows, scratch);
+                    faults[i] = copy_section(chunks[i], *file, layer, true, n, rows, scratch);
                 }
             }
             if (faults[i]) {
@@ -98,7 +102,7 @@ bool copy_chunks(const std::vector<Opened<kv::ParsedChunk>>& chunks, std::uint32
         }
     };
     for (const auto& chunk : chunks) {
-        outcome.bytes += chunk.parsed.payload_bytes;
+        outcome.bytes += chunk.payload_bytes;
     }
     std::vector<std::thread> helpers;
     if (outcome.bytes >= parallel_from_bytes && on_host(rows)) {
@@ -113,23 +117,23 @@ bool copy_chunks(const std::vector<Opened<kv::ParsedChunk>>& chunks, std::uint32
     }
     for (std::size_t i = 0; i < chunks.size(); ++i) {
         if (faults[i]) {
-            fail(outcome, *faults[i], kv::BlobKind::chunk, chunks[i].parsed.name);
+            fail(outcome, *faults[i], kv::BlobKind::chunk, chunks[i].name);
             return false;
         }
     }
     return true;
 }
 
-bool restore_rows(const server_slot_view& view, const ModelMemory& memory, const Plan& plan, std::uint32_t n_tokens,
+bool restore_rows(const server_slot_view& view, const ModelMemory& memory, const std::string& dir, const Plan& plan, std::uint32_t n_tokens,
                   StateOutcome& outcome) {
     std::string extensions;
     const auto n_chunks = (n_tokens + kv::chunk_tokens - 1) / kv::chunk_tokens;
-    const std::vector<Opened<kv::ParsedChunk>> chunks(plan.chunks.begin(), plan.chunks.begin() + n_chunks);
+    const std::vector<kv::ParsedChunk> chunks(plan.chunks.begin(), plan.chunks.begin() + n_chunks);
     for (const auto& chunk : chunks) {
-        const auto& c = chunk.parsed.chunk;
+        const auto& c = chunk.chunk;
         // Its own name says which tokens it holds; these are what the name does not cover.
         const bool fits = c.start == static_cast<std::uint32_t>(&chunk - chunks.data()) * kv::chunk_tokens &&
-                          c.layers == chunks.front().parsed.chunk.layers && c.positions.empty() && lc::kv::is_zero(c.media) &&
+                          c.layers == chunks.front().chunk.layers && c.positions.empty() && lc::kv::is_zero(c.media) &&
                           c.extensions.empty() != memory.extensions;
         if (!fits) {
             outcome.reason = "wrong_identity";
@@ -143,7 +147,7 @@ bool restore_rows(const server_slot_view& view, const ModelMemory& memory, const
         outcome.reason = "too_long";
         return false;
     }
-    const auto& layers = chunks.front().parsed.chunk.layers;
+    const auto& layers = chunks.front().chunk.layers;
     if (!make_cells(memory, view.id, n_tokens, layers, extensions)) {
         outcome.reason = "wrong_identity";
         return false;
@@ -153,7 +157,7 @@ bool restore_rows(const server_slot_view& view, const ModelMemory& memory, const
         outcome.reason = "wrong_identity";
         return false;
     }
-    return copy_chunks(chunks, n_tokens, *rows, outcome);
+    return copy_chunks(dir, chunks, n_tokens, *rows, outcome);
 }
 
 struct Loaded {
@@ -227,7 +231,7 @@ std::uint32_t restore_snapshot(const server_slot_view& view, const ModelMemory& 
             continue;
         }
         const auto bytes_before = outcome.bytes;
-        if (memory.rows != nullptr && !restore_rows(view, memory, plan, ref.n_tokens, outcome)) {
+        if (memory.rows != nullptr && !restore_rows(view, memory, dir, plan, ref.n_tokens, outcome)) {
             return 0;
         }
         if (!load_partial(view.ctx_tgt, view.id, view_of(best->checkpoint.data_tgt)) ||
@@ -258,7 +262,7 @@ std::uint32_t restore_snapshot(const server_slot_view& view, const ModelMemory& 
 
 std::uint32_t restore_cut(const server_slot_view& view, const ModelMemory& memory, const std::string& dir,
                           const kv::Scope& scope, const Plan& plan, StateOutcome& outcome) {
-    if (!restore_rows(view, memory, plan, plan.n_tokens, outcome)) {
+    if (!restore_rows(view, memory, dir, plan, plan.n_tokens, outcome)) {
         return 0;
     }
     if (view.ctx_dft != nullptr && !plan.snapshots.empty()) {
@@ -327,6 +331,6 @@ void restore(const server_slot_view& view, const server_task& task, const ModelM
     outcome.from = plan.from_state ? "state" : "chunks";
     outcome.state = plan.from_state ? lc::hex(plan.state) : "";
     if (const auto n = (used + kv::chunk_tokens - 1) / kv::chunk_tokens; memory.rows != nullptr) {
-        outcome.tail = lc::hex(plan.chunks[n - 1].parsed.name);
+        outcome.tail = lc::hex(plan.chunks[n - 1].name);
     }
 }

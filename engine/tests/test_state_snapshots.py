@@ -112,6 +112,19 @@ def test_gemma_really_reuses(on_store, store, gemma):  # noqa: F811
     assert (note["from"], note["used"], reused) == ("state", len(prompt) - 40, len(prompt) - 41)
 
 
+def test_no_states_where_they_would_be_wrong(start, store, models, plain):
+    args = ("-t", 1, "-c", 512, *store.args)
+    engine = start(models["swa"], *args, "--swa-full", env=store.env)
+    about = engine.get("/localcode/engine")[1]
+    assert "state" not in about and "--swa-full" in about["state_why"]
+    engine = start(plain, *args, env=store.env)
+    assert engine.get("/localcode/engine")[1]["state"]["kind"] == "full"
+    engine.post("/lora-adapters", [])
+    about = engine.get("/localcode/engine")[1]
+    assert "state" not in about and "LoRA" in about["state_why"]
+    assert store.save_events(engine)[0]["code"] == "unsupported"
+
+
 def test_a_damaged_snapshot_costs_no_more_than_itself(saved, store):
     engine, prompt, name, done = saved
     best = next(s for s in done["snapshots"] if s["n_tokens"] == len(prompt) - BEFORE_END)
