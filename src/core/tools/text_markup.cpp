@@ -66,7 +66,8 @@ Begin json_begins(const ToolSet& tools, std::string_view text, bool only_name = 
     if (text.empty()) return Begin::perhaps;
     if (text[0] != '"' && text[0] != '\'') return Begin::no;
     const std::size_t close = text.find(text[0], 1);
-    if (close == std::string_view::npos) return text.size() > max_name ? Begin::no : Begin::perhaps;
+    if (std::min(close, text.size()) > max_name + 1) return Begin::no;
+    if (close == std::string_view::npos) return Begin::perhaps;
     return find_tool(tools, text.substr(1, close - 1)).tool ? Begin::yes : Begin::no;
 }
 
@@ -115,8 +116,10 @@ Begin mistral_begins(const ToolSet& tools, std::string_view text) {
 /// The header of a message to a function: everything before <|message|>.
 Begin harmony_begins(const ToolSet& tools, std::string_view text) {
     constexpr std::size_t max_header = 256;
-    const std::size_t end = text.find("<|message|>");
-    if (end == std::string_view::npos) return text.size() > max_header ? Begin::no : Begin::perhaps;
+    constexpr std::string_view mark = "<|message|>";
+    const std::size_t end = text.find(mark);
+    if (std::min(end, text.size() - std::min(text.size(), mark.size())) > max_header) return Begin::no;
+    if (end == std::string_view::npos) return Begin::perhaps;
     const std::size_t to = text.find(" to=");
     if (to >= end) return Begin::no;
     std::string_view name = text.substr(to + 4, end - to - 4);
