@@ -50,6 +50,16 @@ Where the config file, logs and databases, and downloaded models are.
 .B LOCALCODE_TEMPLATES
 Folder of chat templates, instead of the installed one.
 .TP
+.B LOCALCODE_API_KEY
+The key that
+.B launch
+and
+.B init
+give to clients, instead of the first of the config file.
+.TP
+.B LOCALCODE_PLUGIN
+Another file than the installed OpenCode plugin; off: none.
+.TP
 .B NO_COLOR
 When it is set, nothing is coloured.
 .SH FILES
@@ -69,7 +79,13 @@ Downloaded models.
 .SH EXIT STATUS
 0: done. 1: failed. 2: wrong usage or configuration.
 .SH EXAMPLES
-Serve a local model, and use it from OpenCode with the base URL http://127.0.0.1:4242/v1:
+Run OpenCode on a local model, the gateway being started when none runs:
+.PP
+.EX
+localcode launch --model coder.gguf opencode
+.EE
+.PP
+Serve a local model, for clients with the base URL http://127.0.0.1:4242/v1:
 .PP
 .EX
 localcode serve --model coder.gguf
