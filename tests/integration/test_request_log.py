@@ -45,7 +45,7 @@ def test_an_answer_that_is_not_streamed_is_recorded_too(gateway):
     record = gateway.wait_request()
     assert record["stream"] is False and record["calls"][0]["name"] == "read" and record["finish_reason"] == "tool_calls"
     gateway.chat("Hello there")
-    record = gateway.wait_request(lambda r: r["response_preview"])
+    record = gateway.wait_request(lambda r: r.get("response_preview"))
     assert record["response_preview"] == "Hello from the scripted backend."
     assert record["usage"]["cached"] == 5
 
