@@ -89,7 +89,8 @@ def write_window(path, window=WINDOW):
                    (b + "attn_v.weight", (EMBD, KV_HEADS * head)), (b + "attn_output.weight", (EMBD, EMBD)),
                    (b + "attn_q_norm.weight", (head,)), (b + "attn_k_norm.weight", (head,)),
                    (b + "ffn_gate.weight", (EMBD, FF)), (b + "ffn_up.weight", (EMBD, FF)), (b + "ffn_down.weight", (FF, EMBD))]
-    return write_gguf(path, fields, shapes)
+    # This shape multiplies embeddings by the root of their length: without this every token would be certain.
+    return write_gguf(path, fields, shapes, embedding_scale=1.5 / EMBD ** 0.5)
 
 
 def write_recurrent(path):
@@ -111,7 +112,7 @@ def write_recurrent(path):
     return write_gguf(path, fields, shapes)
 
 
-def write_gguf(path, fields, shapes):
+def write_gguf(path, fields, shapes, embedding_scale=1.5):
     rng = random.Random(1)
     pool = array.array("f", (rng.gauss(0, 1) for _ in range(1 << 17)))
     infos, blobs, offset = [], [], 0
@@ -122,7 +123,7 @@ def write_gguf(path, fields, shapes):
         if len(shape) == 1 or name.endswith("ssm_a"):
             data = array.array("f", [-1.0 if name.endswith("ssm_a") else 0.0 if name.endswith(".bias") else 1.0]) * n
         else:
-            scale = 1.5 if name.startswith("token_embd") else 1.2 / shape[0] ** 0.5
+            scale = embedding_scale if name.startswith("token_embd") else 1.2 / shape[0] ** 0.5
             begin = rng.randrange(len(pool) // 2)
             piece = array.array("f", (x * scale for x in pool[begin:begin + (1 << 16)]))
             data = (piece * (n // len(piece) + 1))[:n]
