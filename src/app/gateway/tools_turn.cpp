@@ -159,7 +159,13 @@ awaitable<Result<void>> prepare_tools(Gateway& gateway, Turn& turn, Upstream& up
     auto& guard = mine.guard;
     // Engines call by a grammar of their own; what they stream is not held back.
     guard.options.hold_calls = !turn.local && guard.options.repair;
-    if (guard.options.repair && guard.options.reask > 0) mine.again = up;
+    if (guard.options.repair && guard.options.reask > 0) {
+        constexpr std::size_t many = 32;  // streams at a time: from here on each one's memory counts
+        std::string body = std::move(up.request.body);
+        mine.again = up;
+        mine.again_body = pack(body, gateway.turns.size() > many);
+        up.request.body = std::move(body);
+    }
     mine.forced.reset();
     if (!turn.local || tools::wanted(turn.view, request(*turn.exchange).body) == tools::Wanted::nothing) {
         co_return Result<void>{};
@@ -194,7 +200,7 @@ namespace {
 
 /// The request for one call: the same conversation, that tool, another seed, not streamed.
 std::string question_body(const Turn& turn, const tools::Question& asked, bool insist) {
-    const std::string& original = turn.tool_turn->again.request.body;
+    const std::string original = unpack(turn.tool_turn->again_body);
     const auto view = api::parse_request(api::Dialect::chat, original);
     if (!view) return {};
     std::vector<api::Splice> splices;
@@ -276,7 +282,7 @@ awaitable<tools::GuardOut> ask_again(Gateway& gateway, Turn& turn) {
     turn.waiting_for = "asking again for a valid tool call";
     auto own = std::move(turn.call);  // it is still being read
     tools::Call call;
-    if (!mine.again.request.body.empty()) {
+    if (mine.again_body.size != 0) {
         call = co_await ask_once(gateway, turn, asked, true);
         // A backend that does not know named tools may answer the plain question.
         const bool plain = call.name.empty() && !turn.local && !turn.cancelled;

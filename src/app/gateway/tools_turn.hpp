@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "app/gateway/packed.hpp"
 #include "app/gateway/parts.hpp"
 #include "core/tools/force.hpp"
 #include "core/tools/guard.hpp"
@@ -15,8 +16,8 @@ struct ToolTurn {
     tools::Guard guard;
     bool guarding = false;
     std::optional<tools::ForcedStream> forced;
-    Upstream
-        again;  ///< the request as it was put to the place, for asking again; its body is empty when that is not done
+    Upstream again;     ///< the request as it was put to the place, for asking again, without its body
+    Packed again_body;  ///< empty when that is not done
 };
 
 /// Mends the history of a chat request and reads its tools. The body and the view of the turn change with it.
