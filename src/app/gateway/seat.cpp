@@ -64,6 +64,7 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
         keys = kv::message_keys(turn.view, body);
         want.keys = &keys;
         want.session = turn.record.session;
+        want.own_session = !turn.session.id.empty();
         turn.cache_key = hex(keys.last());
     } else {
         // Prompts without messages: one client's follow each other in one slot.

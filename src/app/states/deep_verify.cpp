@@ -156,7 +156,7 @@ awaitable<Result<std::vector<DeepResult>>> verify_deep(StatesPtr states, std::si
             }
             const auto name = candidate.manifest;
             const bool bad = slot && out.back().checked && !out.back().good;
-            asio::post(states->disk, [states, name, bad] {
+            if (states->is_open) asio::post(states->disk, [states, name, bad] {
                 kv::unpin_state(*states->store, name);
                 if (bad) kv::quarantine(*states->store, {kv::BlobKind::manifest, name}, "its end computed again differs");
             });

@@ -37,6 +37,7 @@ struct Question {
     bool ours = false;
     std::string k_type, v_type, flash_attention;
     bool only_known = false;  ///< do not read gigabytes now
+    std::shared_ptr<const std::atomic<bool>> stop;
 };
 
 struct Answer {
@@ -47,15 +48,15 @@ struct Answer {
 
 class Hasher {
   public:
-    Hasher(std::string file, bool known_only) : path(std::move(file)), hashes(kv::load_model_hashes(path)),
-                                                only_known(known_only) {}
+    explicit Hasher(const Question& q)
+        : path(q.hashes_file), hashes(kv::load_model_hashes(path)), only_known(q.only_known), stop(q.stop) {}
     /// Nothing: not known yet, and may not be read now.
     Result<std::optional<Digest>> of(const std::string& file) {
         const auto stamp = kv::stamp_of(file);
         if (!stamp) return tl::unexpected(stamp.error());
         if (const auto known = kv::lookup(hashes, *stamp)) return known;
         if (only_known && stamp->size > (8u << 20)) return std::optional<Digest>{};
-        const auto digest = kv::hash_file(file, hashes);
+        const auto digest = kv::hash_file(file, hashes, stop.get());
         if (!digest) return tl::unexpected(digest.error());
         changed = true;
         return std::optional(*digest);
@@ -69,6 +70,7 @@ class Hasher {
     std::string path;
     kv::ModelHashes hashes;
     bool only_known = false, changed = false;
+    std::shared_ptr<const std::atomic<bool>> stop;
 };
 
 /// Adapters are reported by path; their contents count.
@@ -92,7 +94,7 @@ Result<bool> hash_adapters(Hasher& hasher, std::vector<kv::ReportField>& report)
 
 Answer work_out(const Question& q) {
     Answer out;
-    Hasher hasher(q.hashes_file, q.only_known);
+    Hasher hasher(q);
     std::vector<kv::ReportField> report = q.about.identity;
     const auto add_file = [&](const std::string& key, const std::string& file, const std::string& prefix) {
         const auto digest = hasher.of(file);
@@ -147,7 +149,7 @@ void note(const StatesPtr& states, const EnginePtr& engine, const Answer& answer
         return;
     }
     engine->why_not = answer.unknown_file ? "hashing" : "no_identity";
-    if (!answer.unknown_file) {
+    if (!answer.unknown_file && !states->closing) {
         say(*states, Level::warn,
             "model " + engine->model + ": its states are not kept, because its identity is not known: " + answer.why);
     }
@@ -228,8 +230,9 @@ awaitable<void> find_identity(StatesPtr states, EnginePtr engine) {
     }
     question.args = model->args;
     question.only_known = true;
+    question.stop = states->stop_hashing;
     const std::function<Answer()> quick = [question] { return work_out(question); };
-    const auto answer = co_await on_thread<Answer>(states->hashing, quick);
+    const auto answer = co_await on_thread<Answer>(states->disk, quick);
     note(states, engine, answer);
     if (answer.unknown_file) {
         question.only_known = false;

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <atomic>
 #include <list>
 #include <map>
 #include <set>
@@ -89,6 +90,7 @@ class States {
     kv::StorePtr store;            ///< touched on `disk` only
     bool is_open = false;          ///< the store is there
     bool closing = false;
+    std::shared_ptr<std::atomic<bool>> stop_hashing = std::make_shared<std::atomic<bool>>(false);
     std::string problem = "not open yet";
     kv::StoreStats last_stats;
     std::map<std::string, EnginePtr> engines;

@@ -220,7 +220,7 @@ awaitable<bool> save_ours(StatesPtr states, EnginePtr engine, std::size_t slot, 
     }
     if (!outcome.saved) {
         const auto id = commit.begun.id;
-        asio::post(states->disk, [states, id] { kv::abandon_save(*states->store, id); });
+        if (states->is_open) asio::post(states->disk, [states, id] { kv::abandon_save(*states->store, id); });
         if (!outcome.problem.empty() && !states->closing) {
             say(*states, Level::warn, "model " + engine->model + ": a state was not saved: " + outcome.problem);
         }

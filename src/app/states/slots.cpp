@@ -78,8 +78,11 @@ std::string session_name(std::string_view scoped_session) {
 }  // namespace
 
 EnginePtr engine_of(const StatesPtr& states, const engines::Ready& ready) {
-    EnginePtr& engine = states->engines[ready.model];
-    if (engine && engine->incarnation == ready.incarnation) return engine;
+    EnginePtr& known = states->engines[ready.model];
+    if (known && known->incarnation == ready.incarnation) return known;
+    // Who was told of an engine that is gone by now finds nobody there, and asks again.
+    const bool late = known && known->incarnation > ready.incarnation;
+    EnginePtr engine = late ? nullptr : known;
     if (engine) {
         engine->gone = true;
         std::size_t lost = 0;
@@ -91,6 +94,8 @@ EnginePtr engine_of(const StatesPtr& states, const engines::Ready& ready) {
         }
     }
     engine = std::make_shared<EngineSlots>();
+    if (!late) known = engine;
+    engine->gone = late;
     engine->model = ready.model;
     engine->incarnation = ready.incarnation;
     engine->target = ready.target;
@@ -139,14 +144,17 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     if (want.several) {
         // What it leaves in which slot is not known: those that are idle now may all be used.
         for (std::size_t i = 0; i < engine->slots.size(); ++i) {
-            if (!engine->slots[i].busy) engine->slots[i].session.clear();
+            if (engine->slots[i].busy) continue;
+            engine->slots[i].session.clear();
+            engine->slots[i].unsaved = 0;
+            engine->held[i].worth_saving = false;
         }
         co_return seat;
     }
     const std::string session = scoped(want);
     seat->background = slots::is_background(want.kind);
     if (!seat->background) mark_seen(*states, session);
-    if (seat->background && !session.empty() && !states->seen_set.contains(session)) {
+    if (seat->background && want.own_session && !states->seen_set.contains(session)) {
         co_await wait_for_main(states, session, leave, on_wait);
     }
     {
@@ -301,7 +309,7 @@ void finished(Seat& seat, const Finished& how) {
     say(*seat.states, Level::warn,
         "model " + engine.model + ": a restored state of " + std::to_string(seat.report->used) + " tokens was reused for " +
             std::to_string(how.cached) + " only; it is set aside");
-    if (!seat.report->state) return;
+    if (!seat.report->state || !seat.states->is_open) return;
     const auto states = seat.states;
     const auto name = *seat.report->state;
     asio::post(states->disk, [states, name] {

@@ -114,6 +114,7 @@ awaitable<void> settle_all(StatesPtr states, std::chrono::milliseconds patience)
 
 awaitable<void> close(StatesPtr states) {
     states->closing = true;
+    *states->stop_hashing = true;
     for (const auto& [name, engine] : states->engines) {
         for (const auto& saving : engine->saving) {
             if (saving && saving->call) net::cancel(*saving->call);
@@ -131,6 +132,7 @@ awaitable<void> close(StatesPtr states) {
         return true;
     };
     co_await on_thread<bool>(states->disk, work);
+    states->disk.join();
 }
 
 std::vector<HeldSession> held(const States& states) {

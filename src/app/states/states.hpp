@@ -53,6 +53,7 @@ awaitable<void> open(StatesPtr states);
 /// What a request needs to be given a slot. Borrowed until `take` returns.
 struct Want {
     std::string session;           ///< empty: one that nobody comes back to
+    bool own_session = false;      ///< the client named it: its requests of all kinds have the same
     std::string kind;
     std::string name_space;
     std::string cache = "use";     ///< use | refresh | off

@@ -49,6 +49,7 @@ void unpin(Seat& seat) {
     if (seat.pinned.empty()) return;
     const auto states = seat.states;
     const auto names = std::exchange(seat.pinned, {});
+    if (!states->is_open) return;  // closed: pins went with it
     asio::post(states->disk, [states, names] {
         for (const auto& name : names) kv::unpin_state(*states->store, name);
     });

@@ -34,7 +34,7 @@ Result<FileStamp> stamp_of(const std::string& path) {
                 "cannot look at " + path + ": " + sys::errno_text(errno));
 }
 
-Result<Digest> hash_file(const std::string& path, ModelHashes& hashes) {
+Result<Digest> hash_file(const std::string& path, ModelHashes& hashes, const std::atomic<bool>* stop) {
     const auto fd = sys::open_cloexec(path, O_RDONLY);
     if (!fd) return tl::unexpected(fd.error());
     struct stat info {};
@@ -49,6 +49,7 @@ Result<Digest> hash_file(const std::string& path, ModelHashes& hashes) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(Errc::internal, "cannot read " + path + ": " + sys::errno_text(errno));
         if (n == 0) break;
+        if (stop && stop->load(std::memory_order_relaxed)) return fail(Errc::cancelled, "stopped");
         hash.update({buffer.data(), static_cast<std::size_t>(n)});
     }
     if (::fstat(fd->get(), &info) != 0 || stamp_from(info) != before) {
