@@ -3,6 +3,7 @@
 #
 #   tools/setup/clients.sh python      -> path of a Python that has pytest, openai and anthropic
 #   tools/setup/clients.sh opencode    -> path of the OpenCode program
+#   tools/setup/clients.sh agents      -> folder with claude, codex, qwen, cn, aider (the long tests; 1.5 GB)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -49,11 +50,39 @@ opencode_client() {
   echo "$program"
 }
 
-[ $# -gt 0 ] || die "which client? (python, opencode)"
+agents_client() {
+  local from=$root/tests/clients/agents aider=aider-chat==0.86.2 dir modules
+  dir=$build_cache/agents-$({ cat "$from/package-lock.json"; echo "$aider"; python3 --version; uname -m; } | sha256sum | cut -c1-12)
+  modules=$dir/node_modules
+  if [ ! -f "$dir/done" ]; then
+    take_lock "${dir##*/}"
+    if [ ! -f "$dir/done" ]; then
+      have npm || die "npm is missing; run tools/setup/packages.sh test"
+      say "coding agents: installing"
+      rm -rf "$dir"                 # the venv cannot be moved
+      mkdir -p "$dir/bin"
+      cp "$from/package.json" "$from/package-lock.json" "$dir/"
+      # Not `npm ci`: it refuses lock files without the optional packages of other systems.
+      (cd "$dir" && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+        die "installing the coding agents from the npm registry failed; run this again when the network is there"
+      make_venv "$dir/python"
+      "$dir/python/bin/python" -m pip --disable-pip-version-check install --only-binary :all: -q "$aider" >&2 ||
+        die "installing Aider from PyPI failed; run this again when the network is there"
+      ln -s "$modules/@anthropic-ai/claude-code-linux-x64/claude" "$modules/.bin/codex" "$modules/.bin/qwen" "$modules/.bin/cn" \
+        "$dir/python/bin/aider" "$dir/bin/"
+      touch "$dir/done"
+    fi
+    flock -u 8
+  fi
+  echo "$dir/bin"
+}
+
+[ $# -gt 0 ] || die "which client? (python, opencode, agents)"
 for name in "$@"; do
   case $name in
     python) python_client ;;
     opencode) opencode_client ;;
-    *) die "unknown client '$name' (python, opencode)" ;;
+    agents) agents_client ;;
+    *) die "unknown client '$name' (python, opencode, agents)" ;;
   esac
 done
