@@ -92,18 +92,20 @@ Launch qwen(const Setup& setup) {
     return out;
 }
 
-Launch cline(const Setup& setup, const Model& main) {
+Launch cline(const Setup& setup) {
     Launch out;
     out.env = {{"CLINE_DATA_DIR", setup.scratch}};
-    json::object provider{{"provider", "openai-compatible"},
-                          {"apiKey", key_of(setup)},
-                          {"baseUrl", setup.url + "/v1"},
-                          {"model", setup.main}};
-    if (main.context > 0) provider["contextWindow"] = main.context;
-    const json::object settings{
-        {"version", 1},
-        {"lastUsedProvider", "openai-compatible"},
-        {"providers", {{"openai-compatible", {{"settings", std::move(provider)}, {"tokenSource", "manual"}}}}}};
+    const json::object provider{{"provider", "openai-compatible"},
+                                {"apiKey", key_of(setup)},
+                                {"model", setup.main},
+                                {"baseUrl", setup.url + "/v1"}};
+    // Without a time it does not take the entry.
+    const json::object entry{
+        {"settings", provider}, {"updatedAt", "1970-01-01T00:00:00.000Z"}, {"tokenSource", "manual"}};
+    const json::object settings{{"version", 1},
+                                {"lastUsedProvider", "openai-compatible"},
+                                {"modes", json::object()},
+                                {"providers", {{"openai-compatible", entry}}}};
     out.files = {{"settings/providers.json", pretty(settings) + "\n"},
                  {"settings/global-settings.json", "{\"telemetryOptOut\":true,\"autoUpdateEnabled\":false}\n"}};
     return out;
@@ -165,7 +167,7 @@ Result<Launch> launch(Client client, const Setup& setup) {
         case Client::claude: return claude(setup, main);
         case Client::codex: return codex(setup, main);
         case Client::qwen: return qwen(setup);
-        case Client::cline: return cline(setup, main);
+        case Client::cline: return cline(setup);
         case Client::cn: return cn(setup);
         case Client::aider: return aider(setup, main);
     }
