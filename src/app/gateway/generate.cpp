@@ -200,7 +200,7 @@ awaitable<Result<net::ResponseHead>> call_place(Gateway& gateway, Turn& turn, en
     co_return co_await net::exchange(*turn.call, std::move(up.request));
 }
 
-/// The answer has begun, so the request is not sent again: what it takes is given back while the answer goes on. Of the
+/// The request is not made anew any more: what it takes is given back while the answer goes on. Of the
 /// view only what is asked about a whole request stays.
 void drop_request(Turn& turn) {
     std::string().swap(request(*turn.exchange).body);
@@ -227,6 +227,7 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
     if (auto ok = co_await prepare_tools(gateway, turn, up); !ok) co_return tl::unexpected(named(gateway, turn, ok.error()));
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
 
+    if (!turn.local) drop_request(turn);  // `up` has all of it; only an engine may be given it a second time
     const auto head = co_await call_place(gateway, turn, lease, up);
     if (!head) co_return tl::unexpected(named(gateway, turn, head.error()));
     drop_request(turn);
