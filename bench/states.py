@@ -177,7 +177,8 @@ def bench_restarts(args, folder):
             taken.append(first_token(process.port, prompt, "a")[0])
         row(f"{name}: slot given to 7 other sessions", taken, cold, base_s)
         second = first_token(process.port, messages(args.words, "Another question in the same project"), "b")
-        row(f"{name}: a second session of the project", [second[0]], cold, base_s)
+        own = second[1]["prompt_tokens"] - second[1]["prompt_tokens_details"]["cached_tokens"]
+        row(f"{name}: a second session of the project ({own} tokens prefilled)", [second[0]], cold, base_s)
         process.stop()
 
 

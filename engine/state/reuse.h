@@ -27,4 +27,4 @@ std::int32_t reusable(const SlotMemory& memory);
 CheckpointBounds checkpoint_bounds(std::uint32_t n_tokens, std::uint32_t n_swa);
 
 /// Better only from here on: restoring costs time too.
-inline constexpr std::int32_t worthwhile_tokens = 64;
+inline constexpr std::int32_t worthwhile_tokens = 8;
