@@ -4,7 +4,7 @@ import json
 
 
 def plan(cli, *words):
-    return json.loads(cli("recommend", "--json", "--bandwidth", "40", *words).stdout)
+    return json.loads(cli("recommend", "--json", "--bandwidth", "40", "--disk", "500", *words).stdout)
 
 
 def test_this_machine(cli):
@@ -31,14 +31,14 @@ def test_nothing_fits(cli):
 
 def test_what_it_writes_is_a_config(cli):
     path = cli.home / ".config" / "localcode" / "config.toml"
-    done = cli("recommend", "--write", "--memory", "16", "--gpu-memory", "0", "--cores", "8", "--bandwidth", "40")
+    done = cli("recommend", "--write", "--memory", "16", "--gpu-memory", "0", "--cores", "8", "--bandwidth", "40", "--disk", "500")
     assert f"wrote {path}" in done.stderr
     assert path.stat().st_mode & 0o777 == 0o600
     cli("config", "check")
     shown = cli("config", "show").stdout
     assert "Qwen2.5-Coder" in shown and '"small"' in shown
     before = path.read_text()
-    done = cli("recommend", "--write", "--memory", "64", "--bandwidth", "40", code=1)
+    done = cli("recommend", "--write", "--memory", "64", "--bandwidth", "40", "--disk", "500", code=1)
     assert "is there already" in done.stderr and "[[model]]" in done.stderr
     assert path.read_text() == before
 

@@ -31,7 +31,7 @@ namespace json = boost::json;
 struct Options {
     config::CliOptions cli;
     bool json = false, write = false;
-    double memory = 0, gpu_memory = -1, bandwidth = 0;  ///< in GB and GB/s; 0 (-1): as it is here
+    double memory = 0, gpu_memory = -1, bandwidth = 0, disk = 0;  ///< in GB and GB/s; 0 (-1): as it is here
     int cores = 0;
 };
 
@@ -85,7 +85,7 @@ Seen look(const Options& options, const sys::Paths& paths) {
     m.memory =
         options.memory > 0 ? static_cast<std::int64_t>(options.memory * 1e9) : sys::memory_available().value_or(0);
     m.bandwidth = options.bandwidth > 0 ? options.bandwidth * 1e9 : measure_bandwidth(m.cores);
-    m.disk = free_disk(paths.cache_dir);
+    m.disk = options.disk > 0 ? static_cast<std::int64_t>(options.disk * 1e9) : free_disk(paths.cache_dir);
     out.cards = survey_cards();
     if (options.gpu_memory >= 0) {
         m.gpu_memory = static_cast<std::int64_t>(options.gpu_memory * 1e9);
@@ -216,6 +216,9 @@ void add_recommend(CLI::App& app, int& status) {
     command->add_option("--gpu-memory", options->gpu_memory, "Plan for so much memory on the GPU (0: none)")
         ->type_name("GB")
         ->check(CLI::NonNegativeNumber.description(""));
+    command->add_option("--disk", options->disk, "Plan for so much free disk")
+        ->type_name("GB")
+        ->check(CLI::PositiveNumber.description(""));
     command->add_option("--cores", options->cores, "Plan for so many cores")
         ->type_name("N")
         ->check(CLI::Range(1, 4096).description(""));
