@@ -142,7 +142,7 @@ std::string make_token() {
     return out.size() == 3 * 64 ? out : new_request_id();
 }
 
-states::Options state_options(const Gateway& gateway, const Options& options) {
+states::Options state_options(Gateway& gateway, const Options& options) {
     states::Options out;
     out.models = options.config.models;
     if (options.config.kv.enabled && !options.config.models.empty()) {
@@ -155,7 +155,7 @@ states::Options state_options(const Gateway& gateway, const Options& options) {
     out.log = [sink](states::Level level, std::string_view text) {
         if (sink) sink(static_cast<Level>(level), text);
     };
-    auto* metrics = const_cast<metrics::Metrics*>(&gateway.metrics);
+    auto* metrics = &gateway.metrics;
     out.saved = [metrics](double seconds) { metrics::observe(*metrics, "kv_save_seconds", {}, seconds); };
     out.counted = [metrics](std::string_view what) {
         if (what == "quarantined") metrics::add(*metrics, "kv_quarantined_total", {});

@@ -96,7 +96,6 @@ class States {
     std::map<std::string, EnginePtr> engines;
     std::list<std::string> seen;   ///< sessions whose main request came, the last at the end
     std::unordered_set<std::string> seen_set;
-    std::shared_ptr<asio::steady_timer> seen_changed;
     std::uint64_t order = 0;
     int tasks = 0;                 ///< coroutines of ours under way
 };

@@ -35,17 +35,12 @@ void mark_seen(States& states, const std::string& session) {
         states.seen_set.erase(states.seen.front());
         states.seen.pop_front();
     }
-    if (states.seen_changed) states.seen_changed->cancel();
 }
 
 /// A title is asked for before the request that it is the title of: that one goes first.
 awaitable<void> wait_for_main(StatesPtr states, std::string session, engines::Leave* leave,
                               const std::function<void(std::string)>& on_wait) {
     const auto until = Clock::now() + hold_for_main;
-    if (!states->seen_changed) {
-        states->seen_changed = std::make_shared<asio::steady_timer>(states->executor, Clock::time_point::max());
-    }
-    const auto timer = states->seen_changed;
     while (!states->seen_set.contains(session) && Clock::now() < until && !(leave && leave->left) && !states->closing) {
         if (on_wait) on_wait("waiting for the main request of this session");
         asio::steady_timer tick(states->executor, std::min(until, Clock::now() + 100ms));
