@@ -165,28 +165,20 @@ int run_cache(const Options& options, const std::string& what) {
 }  // namespace
 
 void add_sessions(CLI::App& app, int& status) {
-    auto* command = app.add_subcommand("sessions", "List the sessions whose KV states are kept");
-    const auto options = std::make_shared<Options>();
-    add_place_options(*command, options->cli);
-    add_json_option(*command, options->json);
-    command->footer(
-        "STORED is what a session's states take on disk, SHARED the part that other sessions use too.\n"
-        "Examples:\n  localcode sessions\n  localcode sessions --json");
-    command->callback([options, &status] { status = print_sessions(*options); });
+    add_place_verb<Options>(app, status, "sessions", "List the sessions whose KV states are kept",
+                            "STORED is what a session's states take on disk, SHARED the part that other sessions use too.\n"
+                            "Examples:\n  localcode sessions\n  localcode sessions --json",
+                            print_sessions);
 }
 
 void add_cache(CLI::App& app, int& status) {
     auto* cache = app.add_subcommand("cache", "Look after the stored KV states");
     cache->require_subcommand(1);
     const auto add = [&](const char* name, const char* about, const char* footer) {
-        auto* command = cache->add_subcommand(name, about);
-        const auto options = std::make_shared<Options>();
-        add_place_options(*command, options->cli);
-        add_state_option(*command, options->cli);
-        add_json_option(*command, options->json);
-        command->footer(footer);
-        command->callback([options, &status, what = std::string(name)] { status = run_cache(*options, what); });
-        return std::pair(command, options);
+        const auto run = [what = std::string(name)](const Options& options) { return run_cache(options, what); };
+        const auto made = add_place_verb<Options>(*cache, status, name, about, footer, run);
+        add_state_option(*made.first, made.second->cli);
+        return made;
     };
     add("stats", "Show what is stored and how it served", "Works without a gateway, too.\nExample:\n  localcode cache stats");
     const auto [verify, verify_options] =

@@ -152,13 +152,7 @@ int unload(const Options& options) {
 
 void add_engine_verbs(CLI::App& app, int& status) {
     const auto add = [&](const char* name, const char* about, const char* footer, auto run_command) {
-        auto* command = app.add_subcommand(name, about);
-        const auto options = std::make_shared<Options>();
-        add_place_options(*command, options->cli);
-        add_json_option(*command, options->json);
-        command->footer(footer);
-        command->callback([options, &status, run_command] { status = run_command(*options); });
-        return std::pair(command, options);
+        return add_place_verb<Options>(app, status, name, about, footer, run_command);
     };
     add("ps", "Show the loaded models and the requests that run", "Examples:\n  localcode ps\n  localcode ps --json",
         ps);

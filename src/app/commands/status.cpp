@@ -174,13 +174,7 @@ int stop(const Options& options) {
 
 void add_status(CLI::App& app, int& status) {
     const auto add = [&](const char* name, const char* about, const char* footer, auto run_command) {
-        auto* command = app.add_subcommand(name, about);
-        const auto options = std::make_shared<Options>();
-        add_place_options(*command, options->cli);
-        add_json_option(*command, options->json);
-        command->footer(footer);
-        command->callback([options, &status, run_command] { status = run_command(*options); });
-        return std::pair(command, options);
+        return add_place_verb<Options>(app, status, name, about, footer, run_command);
     };
     add("status", "Show what the running gateway does",
         "Examples:\n  localcode status\n  localcode status --port 4243 --json",

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "core/tools/schema_parts.hpp"
+#include "core/tools/uri.hpp"
 
 namespace lc::tools {
 
@@ -73,19 +74,6 @@ bool is_multiple(const Value& value, const Value& of) {
     if (!std::isfinite(quotient)) return false;
     return std::fabs(quotient - std::round(quotient)) <= 1e-9 * std::max(1.0, std::fabs(quotient)) * 1e-3 ||
            (std::fabs(quotient) < 1e6 && std::fabs(quotient - std::round(quotient)) < 1e-9);
-}
-
-std::string pointer_part(std::string_view key) {
-    std::string out = "/";
-    for (const char c : key) {
-        if (c == '~')
-            out += "~0";
-        else if (c == '/')
-            out += "~1";
-        else
-            out += c;
-    }
-    return out;
 }
 
 std::string types_text(const Node& node) {
@@ -265,14 +253,14 @@ struct Checker {
             bool known = false;
             if (const Value* schema = named ? find(*named, key) : nullptr) {
                 known = true;
-                ok = child(schema, member, pointer_part(key), depth) && ok;
+                ok = child(schema, member, "/" + escape_pointer(key), depth) && ok;
             }
             if (patterned) {
                 for (const auto& [pattern, schema] : patterned->members) {
                     const Match found = matches(pattern, key);
                     if (found == Match::no) continue;
                     known = true;
-                    if (found == Match::yes) ok = child(&schema, member, pointer_part(key), depth) && ok;
+                    if (found == Match::yes) ok = child(&schema, member, "/" + escape_pointer(key), depth) && ok;
                 }
             }
             if (!known && others) {
@@ -280,10 +268,10 @@ struct Checker {
                 if (others->kind == Kind::boolean && !others->flag)
                     ok = bad("has no argument '" + key + "'");
                 else
-                    ok = child(others, member, pointer_part(key), depth) && ok;
+                    ok = child(others, member, "/" + escape_pointer(key), depth) && ok;
             }
             if (known && seen) seen->members[i] = true;
-            if (names && !child(names, string_value(key), pointer_part(key), depth)) ok = false;
+            if (names && !child(names, string_value(key), "/" + escape_pointer(key), depth)) ok = false;
         }
         return ok;
     }
@@ -355,7 +343,7 @@ struct Checker {
         for (std::size_t i = 0; rest && value.kind == Kind::object && i < value.members.size(); ++i) {
             const auto& [key, member] = value.members[i];
             if (seen.members[i] || find(value, key) != &member) continue;
-            ok = child(rest, member, pointer_part(key), depth) && ok;
+            ok = child(rest, member, "/" + escape_pointer(key), depth) && ok;
             seen.members[i] = true;
         }
         return ok;

@@ -122,19 +122,6 @@ std::uint8_t type_bit(std::string_view name) {
     return 0;
 }
 
-std::string escape_pointer(std::string_view key) {
-    std::string out;
-    for (const char c : key) {
-        if (c == '~')
-            out += "~0";
-        else if (c == '/')
-            out += "~1";
-        else
-            out += c;
-    }
-    return out;
-}
-
 /// Draft 7 ignores what stands beside a `$ref`.
 bool only_ref(const Value& schema, Draft draft) {
     return draft == Draft::draft7 && find(schema, "$ref") != nullptr;

@@ -96,4 +96,17 @@ std::string percent_decode(std::string_view text) {
     return out;
 }
 
+std::string escape_pointer(std::string_view key) {
+    std::string out;
+    for (const char c : key) {
+        if (c == '~')
+            out += "~0";
+        else if (c == '/')
+            out += "~1";
+        else
+            out += c;
+    }
+    return out;
+}
+
 }  // namespace lc::tools

@@ -17,4 +17,7 @@ struct SplitUri {
 
 [[nodiscard]] std::string percent_decode(std::string_view text);
 
+/// One step of a JSON pointer (RFC 6901), without its '/'.
+[[nodiscard]] std::string escape_pointer(std::string_view key);
+
 }  // namespace lc::tools
