@@ -201,6 +201,33 @@ async def messages(c, request):
     await c.end()
 
 
+@script
+async def unopened(c, request):
+    """A stream of Messages or Responses without its first events, as llama.cpp sends it when the first token has no text."""
+    if request.target.endswith("/responses"):
+        item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
+        opener = [{"type": "response.created", "response": {"id": "resp_fake"}}] if body_of(request).get("again") else []
+        text = "\U0001f600"
+        part = {"type": "output_text", "text": text, "annotations": []}
+        done = {**item, "status": "completed", "content": [part]}
+        events = [*opener, {"type": "response.output_item.added", "item": item}, *opener,
+                  {"type": "response.content_part.added", "item_id": "msg_1", "part": {"type": "output_text", "text": ""}},
+                  {"type": "response.output_text.delta", "item_id": "msg_1", "delta": text},
+                  {"type": "response.output_item.done", "item": done},
+                  {"type": "response.completed", "response": {"id": "resp_fake", "object": "response", "status": "completed",
+                                                              "output": [done], "usage": {"input_tokens": 3, "output_tokens": 2}}}]
+    else:
+        events = [{"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+                  {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "\U0001f600"}},
+                  {"type": "content_block_stop", "index": 0},
+                  {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 2}},
+                  {"type": "message_stop"}]
+    await c.sse()
+    for event in events:
+        await c.body(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+    await c.end()
+
+
 # Frames that a re-serialising gateway would change: spacing, duplicate keys, big and odd numbers, escapes, order.
 EXACT_FRAMES = [
     b'{"id":"x",  "z_unknown": {"b":1,"a":2,"b":3}, "choices":[{"index":0,"delta":{"role":"assistant","content":"a\\u00e9\xc3\xa9\\/"}}]}',

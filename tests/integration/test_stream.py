@@ -222,3 +222,16 @@ def test_raw_head_of_a_stream(gateway):
         answer = c.answer()
     assert answer.header("cache-control") == "no-cache"
     assert answer.header("content-length") is None
+
+
+def test_missing_opening_events_are_supplied(gateway):
+    answer = gateway.post("/v1/messages", stream_body(fake="unopened", max_tokens=9))
+    assert answer.clean and [e["type"] for e in answer.events] == [
+        "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"]
+    message = answer.events[0]["message"]
+    assert message["id"] and message["model"] == "fake-model" and message["content"] == [] and message["usage"]["output_tokens"] == 0
+    for again in (False, True):
+        answer = gateway.post("/v1/responses", {"model": "fake-model", "stream": True, "input": "Hi", "fake": "unopened", "again": again})
+        types = [e["type"] for e in answer.events]
+        assert answer.clean and types[0] == "response.created" and types.count("response.created") == 1, types
+        assert types[-1] == "response.completed" and answer.events[0]["response"]["id"]

@@ -5,6 +5,7 @@
 #include "app/gateway/parts.hpp"
 #include "app/gateway/tools_turn.hpp"
 #include "core/api/assemble.hpp"
+#include "core/api/opening.hpp"
 
 namespace lc::gateway {
 
@@ -76,10 +77,18 @@ struct Relay {
     sse::State state;
     api::StreamReader reader;
     std::vector<sse::Frame> frames;
+    api::Opening opening;
     std::string out;  ///< what goes to the client next
     bool failed = false;
     Error failure;
 };
+
+api::Opening opening_of(const Turn& turn) {
+    const bool messages = turn.match.dialect == api::Dialect::messages;
+    return {turn.match.dialect, (messages ? "msg_" : "resp_") + turn.id,
+            turn.record.model_asked.empty() ? turn.record.model_used : turn.record.model_asked,
+            turn.record.unix_ms / 1000, false};
+}
 
 /// Looks at the frames that came and puts what the client shall see into `out`.
 void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
@@ -89,6 +98,9 @@ void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
     });
     translate_tools(turn, relay.frames);
     for (const auto& frame : relay.frames) {
+        auto opened = api::open_before(relay.opening, frame);
+        relay.out += opened.before;
+        if (opened.repeated) continue;
         const auto events = api::read(relay.reader, frame);
         note_progress(turn, events);
         if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
@@ -170,6 +182,7 @@ awaitable<void> read_to_end(net::Call& call) {
 awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn, net::Call& call) {
     Relay relay;
     relay.reader.dialect = turn.match.dialect;
+    relay.opening = opening_of(turn);
     const bool marked = has_last_event(turn);
     while (!(relay.reader.done && marked) && !relay.failed) {
         const auto piece = co_await net::read_some(call);
