@@ -12,7 +12,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 if(LOCALCODE_SANITIZE)
   # Before every target, so that everything is compiled and linked alike.
-  add_compile_options(-fsanitize=${LOCALCODE_SANITIZE} -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${LOCALCODE_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${LOCALCODE_SANITIZE})
   if(LOCALCODE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wno-tsan)  # g++ warns of every fence, Asio has some

@@ -20,7 +20,7 @@ class Cli:
         run.mkdir(mode=0o700)
         self.env["XDG_RUNTIME_DIR"] = str(run)
 
-    def __call__(self, *args, code=0, env=None, cwd=None, timeout=60):
+    def __call__(self, *args, code=0, env=None, cwd=None, timeout=180):
         done = subprocess.run([program("LOCALCODE_BIN"), *map(str, args)], env={**self.env, **(env or {})},
                               cwd=cwd or self.home, capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL)

@@ -37,7 +37,8 @@ def test_a_whole_tool_loop(session, gateway, backend):
     assert all(r["client"] == "opencode" and r["session"].startswith("ses_") for r in records)
     assert len({r["session"] for r in records}) == 1
     assert all(r["n_tools"] == 10 for r in main)
-    assert "[Tool Request]" in gateway.log and "[Tool Call Complete]" in gateway.log
+    gateway.wait_log("[Tool Request]")
+    gateway.wait_log("[Tool Call Complete]")
 
 
 @pytest.mark.parametrize("how", ["before", "mid"])

@@ -153,7 +153,8 @@ def test_a_model_on_the_command_line(local, smollm2):
 
 def test_sigterm_while_an_engine_generates(local, smollm2):
     g = local("[server]\ndrain_ms = 500\n" + model(smollm2))
-    c = g.open_stream({"messages": [{"role": "user", "content": "Tell me a very long story."}], "stream": True, "max_tokens": 4000})
+    c = g.open_stream({"messages": [{"role": "user", "content": "Tell me a very long story."}], "stream": True, "max_tokens": 4000,
+                       "ignore_eos": True})
     answer = c.read_head()
     body = c.body(answer)
     next(body)
@@ -202,10 +203,10 @@ def test_an_engine_that_hangs_is_ended(local, smollm2, engine):
     assert g.chat("Hi", max_tokens=2).status == 200
     pid = g.engines()[0]
     os.kill(pid, signal.SIGSTOP)
-    answer = g.chat("Are you there?", max_tokens=2, timeout=120)
+    answer = g.chat("Are you there?", max_tokens=2, timeout=600)
     assert answer.status == 502, answer.body
-    until(lambda: not alive(pid), 10)
-    g.wait_log("it hung", 10)
+    until(lambda: not alive(pid))
+    g.wait_log("it hung")
     assert g.chat("Hi", max_tokens=2).status == 200, "the next request gets a fresh one"
     assert g.engines() and g.engines() != [pid]
 
@@ -216,7 +217,7 @@ def test_a_busy_engine_does_not_count_as_hung(local, smollm2):
     stalled = g.open_stream({"messages": [{"role": "user", "content": "Count"}], "stream": True, "max_tokens": 16000, "ignore_eos": True})
     assert stalled.read_head().status == 200
     pid = g.engines()[0]
-    until(lambda: g.chat("Hi", max_tokens=8).status == 200 and time.monotonic() - stalled.sent_at > 20, 60)
+    until(lambda: g.chat("Hi", max_tokens=8).status == 200 and time.monotonic() - stalled.sent_at > 20, 600)
     assert g.engines() == [pid]
     stalled.close()
 
@@ -228,5 +229,4 @@ def test_a_request_right_after_its_engines_death_gets_a_fresh_one(local, smollm2
         # It may not be known yet that it is gone: its socket refuses, or breaks.
         os.kill(g.engines()[0], signal.SIGKILL)
         answer = g.chat("Hi", max_tokens=2)
-        assert answer.status == 200 or until(lambda: g.chat("Hi", max_tokens=2).status == 200, 60), answer.body
         assert answer.status == 200, answer.body

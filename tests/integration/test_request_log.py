@@ -1,6 +1,5 @@
 """What is remembered of a request: on the console, in requests.db, through `localcode requests`."""
 import json
-import re
 
 from support.gateway import backend_config
 
@@ -32,6 +31,8 @@ def test_a_turn_is_recorded(gateway):
     assert record["finish_reason"] == "tool_calls"
     assert record["usage"]["prompt"] == 21 and record["usage"]["completion"] == 6 and record["usage"]["total"] == 27
     assert record["ms"]["total"] >= record["ms"]["first_byte"] > 0
+    gateway.wait_log("[Tool Call Complete]")
+    gateway.wait_log("27")
     console = gateway.log
     assert "[Tool Request]" in console and "[Tool Call] " in console and "[Tool Call Complete]" in console
     assert console.index("[Tool Request]") < console.index("[Tool Call] ") < console.index("[Tool Call Complete]")
@@ -84,8 +85,9 @@ def test_json_lines(backend, make_gateway):
     gateway = make_gateway('[log]\nformat = "json"\nlevel = "debug"\n' + backend_config(backend))
     gateway.chat(stream=True, tools=TOOLS, fake="tool")
     gateway.wait_request()
-    lines = [line for line in gateway.log.splitlines() if line]
-    parsed = [json.loads(line) for line in lines]
+    gateway.wait_log("read")
+    whole = gateway.log[:gateway.log.rindex("\n")]   # the last line may be half written
+    parsed = [json.loads(line) for line in whole.splitlines() if line]
     assert any("read" in json.dumps(p) for p in parsed)
 
 
@@ -96,8 +98,7 @@ def test_levels(backend, make_gateway):
     assert "say nothing of this" not in quiet.log
     loud = make_gateway('[log]\nlevel = "debug"\n' + backend_config(backend))
     loud.chat(stream=True)
-    loud.wait_request()
-    assert re.search(r"scripted", loud.log), "chunks at debug level"
+    loud.wait_log("scripted")   # chunks at debug level
 
 
 def test_a_client_that_left_is_recorded_as_such(gateway, backend):

@@ -116,7 +116,7 @@ def test_a_real_model(local):
     text = "".join(c.choices[0].delta.content or "" for c in local.chat.completions.create(
         model="smol", messages=messages, max_tokens=12, temperature=0, stream=True) if c.choices)
     assert whole.choices[0].message.content == text != ""
-    assert local.completions.create(model="smol", prompt="Once upon", max_tokens=4).choices[0].text
+    assert local.completions.create(model="smol", prompt="Once upon", max_tokens=4, temperature=0).choices[0].text
     assert local.responses.create(model="smol", input="Say hello.", max_output_tokens=16).status in ("completed", "incomplete")
     with pytest.raises(openai.BadRequestError) as caught:
         local.chat.completions.create(model="smol", messages=[{"role": "user", "content": "word " * 30000}])
@@ -125,7 +125,7 @@ def test_a_real_model(local):
 
 def test_cancel_of_a_real_model(local):
     stream = local.chat.completions.create(model="smol", messages=[{"role": "user", "content": "A very long story, please."}],
-                                           max_tokens=4000, stream=True)
+                                           max_tokens=4000, stream=True, temperature=0, extra_body={"ignore_eos": True})
     for chunk in stream:
         if chunk.choices and chunk.choices[0].delta.content:
             break

@@ -5,7 +5,6 @@ import pathlib
 import re
 import signal
 import threading
-import time
 
 import pytest
 
@@ -57,8 +56,12 @@ def stored(gateway, session=None):
     return [s for s in done if (session is None or s["id"] == session) and "disk" in s["where"]]
 
 
+def status(gateway):
+    return json.loads(gateway.run("status", "--json", "--port", str(gateway.port)).stdout)
+
+
 def wait_stored(gateway, session, tokens=1):
-    return until(lambda: next((s for s in stored(gateway, session) if s["tokens"] >= tokens), None), 60,
+    return until(lambda: next((s for s in stored(gateway, session) if s["tokens"] >= tokens), None), 180,
                  f"session {session} should be stored")
 
 
@@ -96,7 +99,7 @@ def test_a_prompt_is_prefilled_once(states):
     wait_stored(gateway, "A", longer)
     for pid in gateway.engines():
         os.kill(pid, signal.SIGKILL)
-    time.sleep(1)
+    until(lambda: any(e["phase"] != "ready" for e in status(gateway)["engines"]), message="its death should be seen")
     after, cached, _ = turn(gateway, "A", "Hello there", first.text, "And now?")
     assert cached == longer - 1, closing(after)
     verify(gateway)
@@ -134,11 +137,11 @@ def test_a_title_waits_for_the_main_request_and_costs_nothing(states):
 
     thread = threading.Thread(target=ask_title)
     thread.start()
-    time.sleep(0.7)
+    until(lambda: json.loads(gateway.run("ps", "--json", "--port", str(gateway.port)).stdout)["requests"], message="the title should be waiting")
     main, _, prompt = turn(gateway, "T", "Hello there")
     seen.append(("main", main))
     thread.join()
-    until(lambda: {r["kind"] for r in gateway.requests() if r["session"] == "T"} == {"title", "main"}, 20)
+    until(lambda: {r["kind"] for r in gateway.requests() if r["session"] == "T"} == {"title", "main"})
     assert [name for name, _ in seen] == ["main", "title"], "the title was asked for first, and answered after the main request"
     answer, cached, _ = turn(gateway, "T", "Hello there", main.text, "Go on")
     assert cached >= prompt - 8, closing(answer)
@@ -173,7 +176,7 @@ def test_tenants_share_nothing(states):
         answer, cached, _ = turn(gateway, session, "Hello there", headers=bob)
         if session == "A":
             assert cached == 0, closing(answer)
-            until(lambda: len(stored(gateway)) == 2, 60)
+            until(lambda: len(stored(gateway)) == 2)
     _, cached, _ = turn(gateway, "A", "Hello there", headers=ann)
     assert cached == prompt - 1
 
@@ -182,7 +185,7 @@ def test_killed_at_any_time_it_never_answers_wrongly(states):
     gateway = states()
     first, _, prompt = turn(gateway, "A", "Hello there")
     gateway.kill()  # perhaps in the middle of the save
-    until(lambda: not gateway.engines(), 30)
+    until(lambda: not gateway.engines())
     gateway.start()
     again, cached, _ = turn(gateway, "A", "Hello there")
     assert again.text == first.text and cached in (0, *range(512, prompt))
@@ -204,7 +207,7 @@ def test_damage_is_found_and_set_aside(states):
     gateway.start()
     again, cached, _ = turn(gateway, "A", "Hello there")
     assert again.text == first.text and cached == 0
-    until(lambda: "set aside" in gateway.log, 20)
+    gateway.wait_log("set aside")
     wait_stored(gateway, "A", prompt)
     verify(gateway)
     gateway.stop()

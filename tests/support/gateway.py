@@ -72,6 +72,7 @@ class Gateway:
         self.home = pathlib.Path(home or tempfile.mkdtemp(prefix="lct"))
         for folder in ("state", "run", "work"):
             (self.home / folder).mkdir(mode=0o700, exist_ok=True)
+        self.owns_port = port is None
         self.port = port or free_port()
         self.state_dir = self.home / "state"
         self.log_path = self.home / "log"
@@ -113,6 +114,11 @@ class Gateway:
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             if self.process.poll() is not None:
+                if self.owns_port and f"port {self.port}" in self.log and "taken" in self.log and time.monotonic() < deadline:
+                    self.log_path.unlink()   # somebody took it between free_port() and now
+                    self.port = free_port()
+                    self.launch()
+                    continue
                 raise AssertionError(f"localcode serve ended with {self.process.returncode}:\n{self.log}")
             with contextlib.suppress(OSError, ConnectionError):
                 if self.healthy():
@@ -144,7 +150,8 @@ class Gateway:
         return http.fetch(self.address, "POST", target, body, headers, timeout)
 
     def chat(self, content="Hi", timeout=900, headers=(), **more):
-        body = {"messages": [{"role": "user", "content": content}], **more}
+        """Greedy unless told otherwise: a model's answer is the same each time, and not empty by chance."""
+        body = {"messages": [{"role": "user", "content": content}], "temperature": 0, **more}
         return self.post("/v1/chat/completions", body, headers, timeout)
 
     def open_stream(self, body, target="/v1/chat/completions", timeout=900, headers=()):

@@ -19,7 +19,7 @@ class Puller:
         return subprocess.Popen([program("LOCALCODE_BIN"), "pull", *args], env={**self.env, **env}, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def __call__(self, *args, expect=0, timeout=60, preexec=None, **env):
+    def __call__(self, *args, expect=0, timeout=180, preexec=None, **env):
         done = subprocess.run([program("LOCALCODE_BIN"), "pull", *args], env={**self.env, **env}, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=timeout, preexec_fn=preexec)
         assert done.returncode == expect, f"pull {args} ended with {done.returncode}, not {expect}:\n{done.stdout}{done.stderr}"
