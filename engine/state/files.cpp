@@ -1,10 +1,9 @@
 #include "state/files.h"
 
-#include "core/kv/checksum.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,6 +16,7 @@ namespace kv = lc::kv;
 namespace {
 constexpr std::uint64_t max_manifest_bytes = 64ULL << 20;
 constexpr std::uint64_t max_header_bytes = 16ULL << 20;
+constexpr std::size_t read_ahead_bytes = 16U << 10;
 
 struct Raw {
     std::shared_ptr<const BlobFile> file;
@@ -147,25 +147,79 @@ Opened<kv::ParsedManifest> open_manifest(const std::string& dir, const kv::Scope
                                          [](std::string_view b, std::uint64_t) { return kv::parse_manifest(b); });
 }
 
-std::optional<std::string> read_section(const Opened<kv::ParsedSnapshot>& snapshot, std::string_view name,
-                                        std::optional<BlobFault>& fault) {
+std::optional<SectionReader> SectionReader::open(const Opened<kv::ParsedSnapshot>& snapshot, std::string_view name) {
     const auto& sections = snapshot.parsed.snapshot.sections;
-    for (std::size_t i = 0; i < sections.size(); ++i) {
-        if (sections[i].name != name) {
-            continue;
+    const auto found = std::find_if(sections.begin(), sections.end(), [&](const kv::Section& s) { return s.name == name; });
+    if (found == sections.end()) {
+        return std::nullopt;
+    }
+    SectionReader out;
+    out.file_ = snapshot.file;
+    out.section_ = *found;
+    out.offset_ = snapshot.parsed.offsets[static_cast<std::size_t>(found - sections.begin())];
+    out.left_ = found->bytes;
+    out.sum_ = std::make_unique<kv::RunningChecksum>();
+    return out;
+}
+
+bool SectionReader::read(void* out, std::size_t size) {
+    if (failed_ || size > left_) {
+        return false;
+    }
+    auto* to = static_cast<char*>(out);
+    left_ -= size;
+    while (size > 0) {
+        if (used_ == buffer_.size() && size < read_ahead_bytes) {
+            buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(read_ahead_bytes, left_ + size)));
+            used_ = 0;
+            failed_ = !file_->read(buffer_.data(), buffer_.size(), offset_);
+            offset_ += buffer_.size();
         }
-        std::string out(sections[i].bytes, '\0');
-        if (!snapshot.file->read(out.data(), out.size(), snapshot.parsed.offsets[i])) {
-            fault = BlobFault{"unreadable", false, "cannot be read"};
-            return std::nullopt;
+        const std::size_t buffered = std::min(size, buffer_.size() - used_);
+        if (buffered > 0 && !failed_) {
+            std::memcpy(to, buffer_.data() + used_, buffered);
+            used_ += buffered;
+        } else if (!failed_) {
+            failed_ = !file_->read(to, size, offset_);
+            offset_ += size;
         }
-        if (kv::checksum(out) != sections[i].sum) {
-            fault = BlobFault{"damaged", true, "section " + sections[i].name + " has another checksum"};
-            return std::nullopt;
+        if (failed_) {
+            return false;
         }
-        return out;
+        const std::size_t n = buffered > 0 ? buffered : size;
+        sum_->update({to, n});
+        to += n;
+        size -= n;
+    }
+    return true;
+}
+
+void SectionReader::skip() {
+    std::string piece(read_ahead_bytes, '\0');
+    while (left_ > 0 && read(piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), left_)))) {
+    }
+}
+
+std::optional<BlobFault> SectionReader::fault() const {
+    if (failed_ || left_ != 0) {
+        return BlobFault{"unreadable", false, "cannot be read"};
+    }
+    if (sum_->value() != section_.sum) {
+        return BlobFault{"damaged", true, "section " + section_.name + " has another checksum"};
     }
     return std::nullopt;
+}
+
+std::optional<std::vector<std::uint8_t>> read_section(const Opened<kv::ParsedSnapshot>& snapshot, std::string_view name,
+                                                      std::optional<BlobFault>& fault) {
+    auto reader = SectionReader::open(snapshot, name);
+    if (!reader) {
+        return std::nullopt;
+    }
+    std::vector<std::uint8_t> out(reader->left());
+    reader->read(out.data(), out.size());
+    fault = reader->fault();
+    return fault ? std::nullopt : std::optional(std::move(out));
 }
 
 WriteResult write_new_file(const std::string& path, std::span<const std::string_view> pieces) {

@@ -1,6 +1,7 @@
 // Files of the gateway's store, as the engine reads and writes them: whole headers checked by core/kv, reads that can
 // fail (never mapped: a file that is cut under us is an error, not a signal). Any thread.
 #pragma once
+#include "core/kv/checksum.hpp"
 #include "core/kv/chunk.hpp"
 #include "core/kv/manifest.hpp"
 #include "core/kv/snapshot.hpp"
@@ -59,9 +60,33 @@ Opened<lc::kv::ParsedManifest> open_manifest(const std::string& dir, const lc::k
 /// same. nullptr: gone, or unreadable.
 std::shared_ptr<const BlobFile> open_rows(const std::string& dir, const lc::Digest& chunk);
 
-/// One section of a snapshot with its checksum checked; nullopt: no such section, or `fault` is set.
-std::optional<std::string> read_section(const Opened<lc::kv::ParsedSnapshot>& snapshot, std::string_view name,
-                                        std::optional<BlobFault>& fault);
+/// Reads one section of a snapshot from its beginning to its end, and computes its checksum on the way.
+class SectionReader {
+  public:
+    /// nullopt: there is no such section.
+    static std::optional<SectionReader> open(const Opened<lc::kv::ParsedSnapshot>& snapshot, std::string_view name);
+
+    std::uint64_t left() const { return left_; }  ///< bytes
+    /// The next `size` bytes; false: there are not so many, or they cannot be read.
+    bool read(void* out, std::size_t size);
+    void skip();  ///< to the end, for `fault`
+    /// After the last byte: what is wrong with what was read.
+    std::optional<BlobFault> fault() const;
+
+  private:
+    SectionReader() = default;
+    std::shared_ptr<const BlobFile> file_;
+    lc::kv::Section section_;
+    std::uint64_t offset_ = 0, left_ = 0;
+    std::string buffer_;          ///< read ahead, for small pieces
+    std::size_t used_ = 0;        ///< of `buffer_`
+    bool failed_ = false;
+    std::unique_ptr<lc::kv::RunningChecksum> sum_;
+};
+
+/// One whole section with its checksum checked; nullopt: no such section, or `fault` is set.
+std::optional<std::vector<std::uint8_t>> read_section(const Opened<lc::kv::ParsedSnapshot>& snapshot, std::string_view name,
+                                                      std::optional<BlobFault>& fault);
 
 enum class WriteResult : std::uint8_t { ok, full, failed };
 /// A new file of mode 0600, not synced; removed again when writing fails. The path must not exist.

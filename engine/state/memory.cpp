@@ -67,7 +67,7 @@ bool rotates_rows(const ModelMemory& memory) {
     return out;
 }
 
-bool has_room(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n) {
-    const auto& cells = memory.rows->get_cells(seq);
+bool has_room(const llama_kv_cache& cache, llama_seq_id seq, std::uint32_t n) {
+    const auto& cells = cache.get_cells(seq);
     return n <= cells.size() && cells.get_used() <= cells.size() - n;
 }

@@ -32,4 +32,4 @@ ModelMemory memory_of(llama_context* ctx, bool swa_full);
 bool rotates_rows(const ModelMemory& memory);
 
 /// Whether `n` more tokens fit, when the sequence is empty: in a cache that slots share, others may fill it.
-bool has_room(const ModelMemory& memory, llama_seq_id seq, std::uint32_t n);
+bool has_room(const llama_kv_cache& cache, llama_seq_id seq, std::uint32_t n);

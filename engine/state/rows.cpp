@@ -14,12 +14,6 @@
 #include <utility>
 
 namespace {
-char* host_data(const ggml_tensor* tensor) {
-    const auto* buffer = tensor->view_src != nullptr ? tensor->view_src->buffer : tensor->buffer;
-    return buffer != nullptr && ggml_backend_buffer_is_host(const_cast<ggml_backend_buffer*>(buffer))
-               ? static_cast<char*>(tensor->data) : nullptr;
-}
-
 /// Calls f(first position, first cell, count) for each stretch of neighbouring cells.
 template <class F>
 void for_each_run(const SlotRows& rows, std::uint32_t start, std::uint32_t n, F&& f) {
@@ -80,6 +74,12 @@ bool types_exist(const std::vector<lc::kv::LayerRows>& layers, bool transposed) 
     });
 }
 }  // namespace
+
+char* host_data(const ggml_tensor* tensor) {
+    const auto* buffer = tensor->view_src != nullptr ? tensor->view_src->buffer : tensor->buffer;
+    return buffer != nullptr && ggml_backend_buffer_is_host(const_cast<ggml_backend_buffer*>(buffer))
+               ? static_cast<char*>(tensor->data) : nullptr;
+}
 
 std::optional<SlotRows> rows_of(const ModelMemory& memory, llama_seq_id seq) {
     auto shape = shape_of(*memory.rows, seq, memory.extensions);

@@ -28,6 +28,9 @@ struct SlotRows {
     bool transposed = false;
 };
 
+/// Where a tensor's bytes are, or nullptr: not in host memory.
+char* host_data(const ggml_tensor* tensor);
+
 /// nullopt: the sequence is empty, or its positions are not exactly 0 to n - 1 (after a context shift).
 std::optional<SlotRows> rows_of(const ModelMemory& memory, llama_seq_id seq);
 

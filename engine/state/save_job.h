@@ -1,24 +1,18 @@
-// One save: copies on the main loop, one piece in each of its turns; checksums and files on threads of its own.
+// One save: copies on the main loop, one piece in each of its turns; checksums and files on a thread of their own.
 #pragma once
-#include "state/memory.h"
-#include "state/rows.h"
-#include "state/save_plan.h"
+#include "state/save_item.h"
+#include "state/save_writer.h"
+#include "state/slot_contents.h"
 
-#include "server-common.h"
-
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 class StateService;
-struct server_loop_view;
+struct SlotEntry;
 struct server_slot_view;
 
 struct SaveRequest {
@@ -29,11 +23,6 @@ struct SaveRequest {
     std::set<lc::Digest> have;
 };
 SaveRequest parse_save_request(const json& body);  ///< throws std::invalid_argument
-
-struct SaveError {
-    const char* code;  ///< busy, empty, full, unsupported, internal
-    std::string message;
-};
 
 class SaveJob {
   public:
@@ -48,55 +37,26 @@ class SaveJob {
     json finish();                     ///< waits for the files: the event `done` or `error`
 
   private:
-    struct Snapshot {
-        lc::kv::Snapshot header;
-        std::vector<std::string> data;  ///< as header.sections
-    };
-    struct Item {  ///< a copied piece on its way into a file
-        std::optional<ChunkPiece> chunk;
-        std::string payload, extensions;
-        std::optional<Snapshot> snapshot;
-        std::size_t bytes() const;
-    };
-
     template <class F>
     bool on_slot(F&& f);  ///< runs f(view) on the main loop if the slot is still as it was
-    void look(const server_slot_view& view);
-    Snapshot make_snapshot(std::uint32_t n_tokens, std::vector<std::pair<std::string, std::string>> sections) const;
+    std::optional<SaveError> may_save(const SlotEntry* slot, bool is_there, bool is_idle) const;
+    void choose_snapshots(const SlotEntry& slot);
+    SnapshotData make_snapshot(std::uint32_t n_tokens, Sections sections) const;
     bool is_stored(lc::kv::BlobKind kind, const lc::Digest& name) const;
     bool copy_chunk(const ChunkPiece& piece);
     bool copy_checkpoint(std::uint32_t n_tokens);
-    void add_snapshot(Snapshot snapshot);
-    void push(Item item);
-    void write_items();
-    void write(Item& item);
+    bool copy_checkpoints_up_to(std::uint32_t end);
+    void add_snapshot(SnapshotData snapshot);
 
     StateService& service_;
     const SaveRequest request_;
     const double begun_ms_;
     double copy_ms_ = 0;
-
-    // Of the slot, from `begin`.
-    std::uint64_t generation_ = 0;
-    ModelMemory memory_;
-    std::optional<SlotRows> rows_;
-    std::vector<lc::kv::Token> tokens_;
-    std::vector<std::uint32_t> checkpoints_;
-    std::optional<Snapshot> final_;
-    std::optional<SaveError> error_;
-
+    std::uint64_t generation_ = 0;   ///< of the slot, from `begin`
+    SlotContents contents_;          ///< from `begin`
+    std::vector<std::uint32_t> wanted_;          ///< token counts of the snapshots to be made
+    std::vector<lc::kv::SnapshotRef> snapshots_; ///< stored already, and made
     std::uint32_t n_tokens_ = 0;
     bool complete_ = false;
-    bool finished_ = false;
-    std::vector<lc::kv::SnapshotRef> snapshots_;
-
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<Item> queue_;         // guarded by mutex_
-    std::size_t queued_bytes_ = 0;   // guarded by mutex_
-    bool closed_ = false;            // guarded by mutex_
-    std::optional<SaveError> write_error_;  // guarded by mutex_
-    std::vector<std::string> paths_; // of the writer until it is joined
-    json files_ = json::array();     // of the writer until it is joined
-    std::thread writer_;
+    std::unique_ptr<SaveWriter> writer_;
 };

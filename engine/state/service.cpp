@@ -267,6 +267,9 @@ void StateService::start_with_state(const server_slot_view& view, server_task& t
     }
     out.ms = pending.plan_ms + ms_since(begin);
     const std::lock_guard lock(mutex_);
+    if (out.from == "state") {
+        entry(view.id).stored = plan.snapshots;
+    }
     pending.outcome = std::move(out);
 }
 

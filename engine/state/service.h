@@ -29,6 +29,7 @@ struct SlotEntry {
     std::uint64_t generation = 0;  ///< counts what started here or replaced what was here
     std::optional<lc::Digest> name_space;  ///< whose tokens it holds; unknown until a request says so
     std::vector<std::uint32_t> checkpoints;  ///< token counts that its last requests asked for
+    std::vector<lc::kv::SnapshotRef> stored; ///< of the state that it was restored from: still right where tokens agree
 };
 
 class StateService {

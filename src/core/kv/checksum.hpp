@@ -3,11 +3,28 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace lc::kv {
 
 /// Pure.
 [[nodiscard]] std::uint64_t checksum(std::string_view bytes);
+
+/// The same of bytes that come in pieces.
+class RunningChecksum {
+  public:
+    RunningChecksum();
+    ~RunningChecksum();
+    RunningChecksum(const RunningChecksum&) = delete;
+    RunningChecksum& operator=(const RunningChecksum&) = delete;
+
+    void update(std::string_view bytes);
+    [[nodiscard]] std::uint64_t value() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 }  // namespace lc::kv
