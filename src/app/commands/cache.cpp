@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/commands/admin_client.hpp"
+#include "app/commands/cache_parts.hpp"
 #include "app/commands/cli.hpp"
 #include "app/commands/json_view.hpp"
 #include "app/commands/load_config.hpp"
@@ -195,6 +196,7 @@ void add_cache(CLI::App& app, int& status) {
     const auto [importing, import_options] =
         add("import", "Take in the states of such a folder; bad ones are left out", "Example:\n  localcode cache import /backup/states");
     importing->add_option("DIR", import_options->dir, "The folder")->required();
+    add_cache_simulate(*cache, status);
 }
 
 }  // namespace lc::commands

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/commands/admin_client.hpp"
+#include "app/commands/cache_parts.hpp"
 #include "app/commands/cli.hpp"
 #include "app/commands/json_view.hpp"
 #include "app/commands/options.hpp"
@@ -73,20 +74,6 @@ const std::vector<Column> columns = {{"TIME"},
                                      {"STATUS", Align::right},
                                      {"ENDED"}};
 
-/// --state-dir, else the running gateway's, else the usual one.
-Result<std::string> database(const config::CliOptions& cli) {
-    if (cli.state_dir.empty()) {
-        if (const auto place = find_place(cli); place && !place->socket.empty()) {
-            if (const auto answer = ask_json(*place, "status")) {
-                if (const auto dir = text_at(*answer, "state_dir"); !dir.empty()) return dir + "/requests.db";
-            }
-        }
-    }
-    const auto paths = sys::paths_from(sys::process_env(), ::getuid(), {cli.state_dir, ""});
-    if (!paths) return tl::unexpected(paths.error());
-    return paths->state_dir + "/requests.db";
-}
-
 int one(const Options& options, const std::string& path) {
     const auto record = store::find(path, options.id);
     if (!record) return complain("requests", {Errc::not_found, record.error().detail});
@@ -104,7 +91,7 @@ int one(const Options& options, const std::string& path) {
 }
 
 int requests(const Options& options) {
-    const auto path = database(options.cli);
+    const auto path = request_log(options.cli);
     if (!path) return complain("requests", path.error());
     if (!options.id.empty()) return one(options, *path);
     const auto records = store::recent(*path, options.filter, static_cast<std::size_t>(options.limit));
@@ -128,6 +115,19 @@ int requests(const Options& options) {
 }
 
 }  // namespace
+
+Result<std::string> request_log(const config::CliOptions& cli) {
+    if (cli.state_dir.empty()) {
+        if (const auto place = find_place(cli); place && !place->socket.empty()) {
+            if (const auto answer = ask_json(*place, "status")) {
+                if (const auto dir = text_at(*answer, "state_dir"); !dir.empty()) return dir + "/requests.db";
+            }
+        }
+    }
+    const auto paths = sys::paths_from(sys::process_env(), ::getuid(), {cli.state_dir, ""});
+    if (!paths) return tl::unexpected(paths.error());
+    return paths->state_dir + "/requests.db";
+}
 
 void add_requests(CLI::App& app, int& status) {
     auto* command = app.add_subcommand("requests", "Show the latest requests, or one in detail");

@@ -1,6 +1,7 @@
 // The request's slot and the state it starts from: what app/states decides, told to the client, the log and the metrics.
 #include "app/gateway/parts.hpp"
 #include "base/sha256.hpp"
+#include "core/log/prefix.hpp"
 
 namespace lc::gateway {
 
@@ -38,6 +39,27 @@ bool takes_several(const Turn& turn, std::string_view body) {
     return at != std::string_view::npos && (prompt[at] == '"' || prompt[at] == '[' || prompt[at] == '{');
 }
 
+std::uint64_t short_key(const Digest& key) {
+    std::uint64_t out = 0;
+    for (std::size_t i = 0; i < sizeof out; ++i) out = out << 8 | static_cast<std::uint8_t>(key[i]);
+    return out;
+}
+std::size_t bytes_of(const api::MessageView& message) { return message.raw.end - message.raw.begin; }
+
+/// The prompt as the request log remembers it: each message key with the bytes that it adds.
+std::vector<log::PrefixPiece> prefix_pieces(const kv::MessageKeys& keys, const api::RequestView& view) {
+    std::vector<log::PrefixPiece> out;
+    std::size_t head = 0;
+    for (const auto& tool : view.tools) head += tool.raw.end - tool.raw.begin;
+    for (std::size_t i = 0; i < keys.n_system && i < view.messages.size(); ++i) head += bytes_of(view.messages[i]);
+    out.push_back({short_key(keys.head), log::clamp_bytes(head)});
+    for (std::size_t i = 0; i < keys.messages.size(); ++i) {
+        const std::size_t at = keys.n_system + i;
+        out.push_back({short_key(keys.messages[i]), log::clamp_bytes(at < view.messages.size() ? bytes_of(view.messages[at]) : 0)});
+    }
+    return out;
+}
+
 void begin(Gateway& gateway, Turn& turn, const states::StateReport* report) {
     turn.seated = true;
     states::started(*turn.seat, report);
@@ -66,6 +88,7 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
         want.session = turn.record.session;
         want.own_session = !turn.session.id.empty();
         turn.cache_key = hex(keys.last());
+        turn.record.prefix = log::prefix_text(prefix_pieces(keys, turn.view));
     } else {
         // Prompts without messages: one client's follow each other in one slot.
         want.session = turn.session.id.empty() ? "prompts of " + turn.session.client : turn.session.id;

@@ -85,6 +85,7 @@ struct RequestRecord {
     std::int64_t bytes_in = 0, bytes_out = 0;
     std::string route_reason;   ///< as in x-localcode-route
     std::string cache_outcome;  ///< as in x-localcode-cache
+    std::string prefix;  ///< message keys of a local request, "key:bytes" each (core/log/prefix.hpp); empty: none
     bool cancelled = false;     ///< the client left or asked to stop
     std::string request_body, response_body;  ///< as they came and went; empty unless log.bodies is on
     bool operator==(const RequestRecord&) const = default;

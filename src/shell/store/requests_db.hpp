@@ -78,6 +78,9 @@ struct Filter {
 [[nodiscard]] Result<std::vector<log::RequestRecord>> recent(const std::string& path, const Filter& filter,
                                                              std::size_t limit);
 
+/// All records without bodies, the oldest first, until `take` says false. Errors as `recent`; not_found: no database.
+[[nodiscard]] Result<void> each(const std::string& path, const std::function<bool(log::RequestRecord&&)>& take);
+
 /// With its bodies, where they were kept. By id, or by the beginning or end of one. not_found, or bad_request when several match.
 [[nodiscard]] Result<log::RequestRecord> find(const std::string& path, std::string_view id);
 

@@ -79,6 +79,22 @@ Result<std::vector<RequestRecord>> recent(const std::string& path, const Filter&
     return read_all(query->get());
 }
 
+Result<void> each(const std::string& path, const std::function<bool(RequestRecord&&)>& take) {
+    auto db = open_reader(path);
+    if (!db) return tl::unexpected(db.error());
+    if (!*db) return fail(Errc::not_found, "there is no request log at " + path);
+    auto query = prepare(db->get(), "SELECT record FROM requests ORDER BY unix_ms, id");
+    if (!query) return fail(Errc::internal, "the request log cannot be read: " + query.error().text);
+    while (true) {
+        const auto row = step(query->get());
+        if (!row) return fail(Errc::internal, "the request log cannot be read: " + row.error().text);
+        if (!*row) return {};
+        auto record = record_from_json(column_text(query->get(), 0));
+        if (!record) return tl::unexpected(record.error());
+        if (!take(std::move(*record))) return {};
+    }
+}
+
 Result<RequestRecord> find(const std::string& path, std::string_view id) {
     auto db = open_reader(path);
     if (!db) return tl::unexpected(db.error());
