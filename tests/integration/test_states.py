@@ -61,7 +61,7 @@ def status(gateway):
 
 
 def wait_stored(gateway, session, tokens=1):
-    return until(lambda: next((s for s in stored(gateway, session) if s["tokens"] >= tokens), None), 180,
+    return until(lambda: next((s for s in stored(gateway, session) if s["stored_tokens"] >= tokens), None), 180,
                  f"session {session} should be stored")
 
 

@@ -100,6 +100,8 @@ Result<json::value> alone(const Options& options, const std::string& what) {
     if (!std::filesystem::is_directory(store_options.dir, ec)) {
         return fail(Errc::not_found, "nothing is stored yet: there is no folder " + store_options.dir);
     }
+    const auto store_lock = sys::lock_dir(store_options.dir, "the folder of KV states", "give this one its own [kv] dir");
+    if (!store_lock) return tl::unexpected(store_lock.error());
     const auto store = kv::open_store(std::move(store_options));
     if (!store) return tl::unexpected(store.error());
     if (what == "verify") {

@@ -14,6 +14,7 @@
 #include "app/states/states.hpp"
 #include "core/slots/slots.hpp"
 #include "shell/kv/hash_file.hpp"
+#include "shell/sys/state_lock.hpp"
 
 namespace lc::states {
 
@@ -87,6 +88,7 @@ class States {
     Options options;
     asio::thread_pool disk{1};     ///< all of the store
     asio::thread_pool hashing{1};  ///< reading models of many gigabytes keeps nobody else waiting
+    std::optional<sys::StateLock> store_lock;  ///< nobody else writes to the store's folder; touched on `disk` only
     kv::StorePtr store;            ///< touched on `disk` only
     bool is_open = false;          ///< the store is there
     bool closing = false;

@@ -32,12 +32,23 @@ Opened open_there(const StatesPtr& states) {
         });
     };
     Opened out;
+    if (auto made = options.files.make_dir(options.dir); !made) {
+        out.problem = made.error().detail;
+        return out;
+    }
+    // A state folder is one gateway's already; this folder may be set to another's.
+    auto lock = sys::lock_dir(options.dir, "the folder of KV states", "give this one its own [kv] dir");
+    if (!lock) {
+        out.problem = lock.error().detail;
+        return out;
+    }
     auto store = kv::open_store(std::move(options));
     if (!store) {
         out.problem = store.error().detail;
         return out;
     }
     states->store = std::move(*store);
+    states->store_lock = std::move(*lock);
     if (const auto stats = kv::stats(*states->store)) out.stats = *stats;
     return out;
 }
@@ -129,6 +140,7 @@ awaitable<void> close(StatesPtr states) {
     states->is_open = false;
     const std::function<bool()> work = [states] {
         states->store.reset();
+        states->store_lock.reset();
         return true;
     };
     co_await on_thread<bool>(states->disk, work);

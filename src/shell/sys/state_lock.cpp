@@ -9,7 +9,11 @@
 namespace lc::sys {
 
 Result<StateLock> lock_state_dir(const std::string& state_dir) {
-    const std::string path = state_dir + "/lock";
+    return lock_dir(state_dir, "the state folder", "give this one its own --state-dir");
+}
+
+Result<StateLock> lock_dir(const std::string& dir, const std::string& what, const std::string& remedy) {
+    const std::string path = dir + "/lock";
     auto fd = open_cloexec(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (!fd) return tl::unexpected(fd.error());
     int locked = 0;
@@ -20,9 +24,9 @@ Result<StateLock> lock_state_dir(const std::string& state_dir) {
         const auto holder = read_file(path, 32);
         std::string pid = holder ? *holder : std::string();
         while (!pid.empty() && (pid.back() < '0' || pid.back() > '9')) pid.pop_back();
-        return fail(Errc::overloaded, "the state folder " + state_dir + " is in use by another localcode" +
-                                          (pid.empty() ? std::string() : " (pid " + pid + ")") +
-                                          "; stop it, or give this one its own --state-dir");
+        return fail(Errc::overloaded, what + " " + dir + " is in use by another localcode" +
+                                          (pid.empty() ? std::string() : " (pid " + pid + ")") + "; stop it, or " +
+                                          remedy);
     }
     if (locked != 0) return fail(Errc::internal, "cannot lock " + path + ": " + errno_text(errno));
     // The file stays when we end: removing it would race with another process that has just opened it.

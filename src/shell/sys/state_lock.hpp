@@ -1,4 +1,4 @@
-// One writer per state folder.
+// One writer per state folder, and per folder of KV states.
 #pragma once
 
 #include <string>
@@ -16,5 +16,8 @@ struct StateLock {
 /// Locks `<state_dir>/lock` and writes our pid there. Errors: overloaded when another process holds it (the text names
 /// its pid), internal.
 [[nodiscard]] Result<StateLock> lock_state_dir(const std::string& state_dir);
+
+/// The same for another folder that one process writes to. `what`: "the state folder"; `remedy`: "give this one its own".
+[[nodiscard]] Result<StateLock> lock_dir(const std::string& dir, const std::string& what, const std::string& remedy);
 
 }  // namespace lc::sys
