@@ -1,5 +1,6 @@
 #include "routes.h"
 
+#include "server-chat.h"
 #include "server-common.h"
 #include "server-context.h"
 #include "server-http.h"
@@ -91,6 +92,15 @@ server_http_res_ptr get_stats(const EngineStats& stats) {
                                   {"prefill_step", stats.prefill_step.load()}});
     return res;
 }
+
+/// /apply-template for a body of another dialect, translated as the dialect's own route does it.
+Handler rendering(Handler apply_template, json (*translate)(const json&)) {
+    return [inner = std::move(apply_template), translate](const server_http_req& req) {
+        server_http_req chat = req;
+        chat.body = translate(json::parse(req.body)).dump();
+        return inner(chat);
+    };
+}
 }  // namespace
 
 void register_routes(const server_http_context& http, const server_routes& routes, std::shared_ptr<const EngineStats> stats,
@@ -131,6 +141,8 @@ void register_routes(const server_http_context& http, const server_routes& route
     post("/tokenize", routes.post_tokenize);
     post("/detokenize", routes.post_detokenize);
     post("/apply-template", routes.post_apply_template);
+    post("/localcode/render/messages", rendering(routes.post_apply_template, server_chat_convert_anthropic_to_oai));
+    post("/localcode/render/responses", rendering(routes.post_apply_template, server_chat_convert_responses_to_chatcmpl));
     for (const char* path : {"/chat/completions/input_tokens", "/v1/chat/completions/input_tokens"}) {
         post(path, routes.post_chat_completions_tok);
     }

@@ -127,6 +127,31 @@ def test_sessions_share_a_slot_by_turns(states):
     verify(gateway)
 
 
+ASKED = {"/v1/messages": (lambda text: {"system": SYSTEM, "messages": [{"role": "user", "content": text}], "max_tokens": 4},
+                          lambda u: (u["cache_read_input_tokens"], u["cache_read_input_tokens"] + u["input_tokens"])),
+         "/v1/responses": (lambda text: {"instructions": SYSTEM, "input": [{"role": "user", "content": text}], "max_output_tokens": 4},
+                           lambda u: (u["input_tokens_details"]["cached_tokens"], u["input_tokens"]))}
+
+
+@one_engine
+@pytest.mark.parametrize("path", sorted(ASKED))
+def test_a_second_session_begins_behind_the_head_in_every_dialect(states, path):
+    gateway = states(slots=1)
+    body, usage = ASKED[path]
+
+    def ask(session, text):
+        answer = gateway.post(path, {**body(text), "temperature": 0}, [("x-session-id", session)])
+        assert answer.status == 200, answer.body
+        return usage(json.loads(answer.body)["usage"])
+    assert ask("A", "Hello there, what is in this project?")[0] == 0
+    wait_stored(gateway, "A", 256)
+    gateway.stop()
+    gateway.start()
+    cached, prompt = ask("B", "Something quite different, please.")
+    # To the very token: chunks alone would end at a multiple of 256.
+    assert prompt - 40 < cached < prompt - 4 and cached % 256 != 0
+
+
 def test_a_title_waits_for_the_main_request_and_costs_nothing(states):
     gateway = states(slots=1)
     seen = []

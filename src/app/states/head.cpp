@@ -1,5 +1,7 @@
 // Where system prompt and tools end, in tokens: what two renderings with different user texts have in common.
 #include <boost/json.hpp>
+#include <optional>
+#include <span>
 
 #include "app/states/loop.hpp"
 #include "core/api/splice.hpp"
@@ -19,17 +21,41 @@ std::string_view text_of(std::string_view body, api::Range range) {
 /// Characters that merge with what stands before them in different ways.
 constexpr std::string_view first_text = "x", second_text = "\n\n1";
 
-std::string probe_body(const kv::MessageKeys& keys, const api::RequestView& view, std::string_view body,
-                       std::string_view user) {
-    std::string out = "{\"messages\":[";
+struct Rendering {
+    std::string_view path;                  ///< the engine's route
+    std::string_view list;                  ///< the member that holds the messages
+    std::string_view system;                ///< a top-level member that is the first of the view's messages
+    std::span<const std::string_view> also; ///< members that decide how the head is rendered
+};
+
+std::optional<Rendering> rendering_of(api::Dialect dialect) {
+    static constexpr std::string_view chat[] = {"tools", "tool_choice", "chat_template_kwargs", "reasoning_effort",
+                                                "parallel_tool_calls"};
+    static constexpr std::string_view messages[] = {"system", "tools", "tool_choice", "thinking", "chat_template_kwargs"};
+    static constexpr std::string_view responses[] = {"instructions", "tools",     "tool_choice", "chat_template_kwargs",
+                                                     "reasoning",    "reasoning_effort", "parallel_tool_calls"};
+    switch (dialect) {
+        case api::Dialect::chat: return Rendering{"/apply-template", "messages", "", chat};
+        case api::Dialect::messages: return Rendering{"/localcode/render/messages", "messages", "system", messages};
+        case api::Dialect::responses: return Rendering{"/localcode/render/responses", "input", "instructions", responses};
+        default: return std::nullopt;
+    }
+}
+
+std::string probe_body(const Rendering& how, const kv::MessageKeys& keys, const api::RequestView& view,
+                       std::string_view body, std::string_view user) {
+    std::string out = "{" + api::json_quote(how.list) + ":[";
+    const auto* system = how.system.empty() ? nullptr : api::find(view, how.system);
     for (std::size_t i = 0; i < keys.n_system && i < view.messages.size(); ++i) {
-        out += text_of(body, view.messages[i].raw);
+        const auto raw = view.messages[i].raw;
+        if (system && raw.begin >= system->value.begin && raw.end <= system->value.end) continue;
+        out += text_of(body, raw);
         out += ',';
     }
     out += R"({"role":"user","content":)" + api::json_quote(user) + "}]";
-    for (const auto* name : {"tools", "tool_choice", "chat_template_kwargs", "reasoning_effort", "parallel_tool_calls"}) {
+    for (const auto name : how.also) {
         if (const auto* member = api::find(view, name)) {
-            out += ",\"" + std::string(name) + "\":";
+            out += "," + api::json_quote(name) + ":";
             out += text_of(body, member->value);
         }
     }
@@ -49,8 +75,9 @@ awaitable<Result<std::string>> post(StatesPtr states, net::Target target, std::s
     co_return std::move(answer->body);
 }
 
-awaitable<Result<std::vector<std::int64_t>>> tokens_of(StatesPtr states, EnginePtr engine, std::string body) {
-    const auto rendered = co_await post(states, engine->target, "/apply-template", std::move(body));
+awaitable<Result<std::vector<std::int64_t>>> tokens_of(StatesPtr states, EnginePtr engine, std::string path,
+                                                     std::string body) {
+    const auto rendered = co_await post(states, engine->target, std::move(path), std::move(body));
     if (!rendered) co_return tl::unexpected(rendered.error());
     boost::system::error_code ec;
     const auto prompt = json::parse(*rendered, ec);
@@ -76,17 +103,18 @@ awaitable<Result<std::vector<std::int64_t>>> tokens_of(StatesPtr states, EngineP
 
 }  // namespace
 
-HeadProbe head_probe(const kv::MessageKeys& keys, const api::RequestView& view, std::string_view body) {
+HeadProbe head_probe(const kv::MessageKeys& keys, const api::RequestView& view, std::string_view body, bool ours) {
     HeadProbe out;
     out.key = keys.head;
-    // Other dialects are turned into messages by the engine, which renders only chats on request.
-    if (view.dialect != api::Dialect::chat) return out;
+    const auto how = rendering_of(view.dialect);
+    if (!how || (!ours && view.dialect != api::Dialect::chat)) return out;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < keys.n_system && i < view.messages.size(); ++i) bytes += view.messages[i].text_bytes;
     for (const auto& tool : view.tools) bytes += tool.raw.end - tool.raw.begin;
     if (bytes < least_head_bytes) return out;
-    out.first = probe_body(keys, view, body, first_text);
-    out.second = probe_body(keys, view, body, second_text);
+    out.path = how->path;
+    out.first = probe_body(*how, keys, view, body, first_text);
+    out.second = probe_body(*how, keys, view, body, second_text);
     return out;
 }
 
@@ -94,9 +122,9 @@ awaitable<std::uint32_t> find_head(StatesPtr states, EnginePtr engine, const Hea
     const HeadProbe probe = asked;
     if (probe.first.empty()) co_return 0;
     if (const auto known = engine->heads.find(probe.key); known != engine->heads.end()) co_return known->second;
-    const auto first = co_await tokens_of(states, engine, probe.first);
+    const auto first = co_await tokens_of(states, engine, probe.path, probe.first);
     if (!first) co_return 0;
-    const auto second = co_await tokens_of(states, engine, probe.second);
+    const auto second = co_await tokens_of(states, engine, probe.path, probe.second);
     if (!second) co_return 0;
     std::uint32_t n = 0;
     while (n < first->size() && n < second->size() && (*first)[n] == (*second)[n]) ++n;

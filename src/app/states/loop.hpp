@@ -23,7 +23,8 @@ using Clock = std::chrono::steady_clock;
 /// How to find out where system prompt and tools end: the same request twice, with different user texts.
 struct HeadProbe {
     Digest key{};
-    std::string first, second;  ///< bodies for /apply-template; empty: the request has no head worth it
+    std::string path;           ///< of the engine's route that renders
+    std::string first, second;  ///< bodies for it; empty: the request has no head worth it
 };
 
 /// What a slot holds, as far as its state can be found again.
@@ -159,7 +160,9 @@ void give_back(const StatesPtr& states, EngineSlots& engine, std::size_t slot);
 awaitable<void> find_identity(StatesPtr states, EnginePtr engine);
 
 // head.cpp
-[[nodiscard]] HeadProbe head_probe(const kv::MessageKeys& keys, const api::RequestView& view, std::string_view body);
+/// Stock servers (`ours` is false) render only chats.
+[[nodiscard]] HeadProbe head_probe(const kv::MessageKeys& keys, const api::RequestView& view, std::string_view body,
+                                   bool ours);
 /// Tokens of the head, 0 when it cannot be told; remembered in `engine.heads`.
 awaitable<std::uint32_t> find_head(StatesPtr states, EnginePtr engine, const HeadProbe& probe);
 

@@ -98,7 +98,9 @@ awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want) {
         if (!known.problem.empty()) say(*states, Level::warn, "kv: " + known.problem);
     }
     if (want.keys && want.view) {
-        if (!engine->heads_stored.contains(want.keys->head)) seat.head = head_probe(*want.keys, *want.view, want.body);
+        if (!engine->heads_stored.contains(want.keys->head)) {
+            seat.head = head_probe(*want.keys, *want.view, want.body, engine->ours);
+        }
         // A model whose state cannot be cut needs a stop there on the way.
         if (!engine->about.cuttable && !seat.head.first.empty() && known.expected.tokens == 0) {
             if (const auto n = co_await find_head(states, engine, seat.head)) use.checkpoints.push_back(n);
