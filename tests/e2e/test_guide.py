@@ -43,6 +43,7 @@ class Reader(Machine):
             for folder in (self.project, self.home / ".config" / "localcode"):
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / name).symlink_to(smollm2)
+        (self.project / "request.json").write_text('{"model":"auto","messages":[{"role":"user","content":"Hello."}]}')
         bin_folder = self.home / "bin"
         bin_folder.mkdir()
         (bin_folder / "localcode").symlink_to(program("LOCALCODE_BIN"))
@@ -76,7 +77,7 @@ class Reader(Machine):
         if line.startswith("export "):
             done = subprocess.run(["bash", "-c", line + '\nenv -0'], env=self.env, cwd=self.project, capture_output=True, text=True, timeout=60)
             assert done.returncode == 0, done.stderr
-            self.env.update(v.split("=", 1) for v in done.stdout.split("\0") if v.startswith(("LOCALCODE_API_KEY=", "HF_TOKEN=", "ZAI_API_KEY=")))
+            self.env.update(v.split("=", 1) for v in done.stdout.split("\0") if v.startswith(("LOCALCODE_API_KEY=", "HF_TOKEN=", "ZAI_API_KEY=", "CLOUD_API_KEY=")))
             return
         hub = " pull " in line or "--hf" in line
         if re.search(r"\blocalcode serve\b", line) and not hub:
@@ -128,7 +129,7 @@ def test_every_command(guide, smollm2):
 
 
 def test_the_guides_are_here():
-    assert {"opencode", "gpu", "glm", "several-models", "team", "troubleshooting", "models"} <= set(GUIDES)
+    assert {"opencode", "gpu", "glm", "several-models", "team", "troubleshooting", "models", "routing"} <= set(GUIDES)
 
 
 def test_links_between_documents():

@@ -50,6 +50,7 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     add_top(app, status);
     add_logs(app, status);
     add_requests(app, status);
+    add_route(app, status);
     add_sessions(app, status);
     add_cache(app, status);
     add_pull(app, status);

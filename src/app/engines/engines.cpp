@@ -129,6 +129,20 @@ std::unique_ptr<Ready> try_acquire(Engines& engines, std::string_view model) {
     return std::make_unique<Ready>(make_ready(*engine));
 }
 
+Glance glance(const Engines& engines, std::string_view model) {
+    Glance out;
+    const Engine* engine = find(*engines.loop, model);
+    if (engine == nullptr) return out;
+    out.ready = !engines.loop->stopping && engine->state.phase == engine::Phase::ready;
+    out.info = engine->info;
+    if (engine->info) {
+        out.context_per_slot = out.ready ? engine->probed.context_per_slot : engine->info->context_per_slot;
+        out.slots = out.ready ? engine->probed.slots : engine->info->slots;
+    }
+    if (out.ready && engine->meta) out.vision = engine->meta->vision;
+    return out;
+}
+
 awaitable<void> settle(Engines& engines, std::string model) {
     const auto loop = engines.loop;
     const Engine* engine = find(*loop, model);

@@ -127,6 +127,15 @@ awaitable<Result<Ready>> acquire(Engines& engines, std::string model, std::funct
 /// Ready now? Then as `acquire`, without waiting and without starting anything; null when it is not.
 [[nodiscard]] std::unique_ptr<Ready> try_acquire(Engines& engines, std::string_view model);
 
+/// What is known of a model now, without waiting and without starting anything. Unknown names: nothing.
+struct Glance {
+    bool ready = false;
+    std::int64_t context_per_slot = 0, slots = 0;  ///< 0: not known yet
+    bool vision = false;                           ///< only of one that is ready
+    std::shared_ptr<const ModelInfo> info;         ///< null: its header was not read yet
+};
+[[nodiscard]] Glance glance(const Engines& engines, std::string_view model);
+
 /// For a caller whose connection was refused: waits until the news of that engine's end is here, at most 2 s.
 awaitable<void> settle(Engines& engines, std::string model);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/gateway/parts.hpp"
+#include "app/gateway/routing.hpp"
 #include "shell/store/record_json.hpp"
 
 namespace lc::gateway {
@@ -187,6 +188,15 @@ awaitable<void> answer_one_request(Gateway& gateway, net::Exchange& exchange, st
     co_await answer_json(gateway, exchange, 200, store::to_json(*record));
 }
 
+/// Where a request would go: the body is the request, `?path=` the endpoint that it is for.
+awaitable<void> answer_route(Gateway& gateway, net::Exchange& exchange) {
+    auto path = query_value(request(exchange).target, "path");
+    if (path.empty()) path = "/v1/chat/completions";
+    auto plan = co_await explain_route(gateway, request(exchange), path);
+    if (!plan) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, plan.error());
+    co_await answer_json(gateway, exchange, 200, std::move(*plan));
+}
+
 awaitable<void> answer_logs(Gateway& gateway, net::Exchange& exchange) {
     const auto name = query_value(request(exchange).target, "engine");
     std::string text;
@@ -221,6 +231,7 @@ awaitable<void> admin(Gateway& gateway, net::Exchange& exchange, std::string pat
         co_return co_await answer_error(gateway, exchange, api::Dialect::plain,
                                         error_of(Errc::not_found, "no such request is running"));
     }
+    if (method == "POST" && path == "route") co_return co_await answer_route(gateway, exchange);
     if (method == "GET" && path == "logs") co_return co_await answer_logs(gateway, exchange);
     const bool about_models = co_await admin_models(gateway, exchange, path);
     if (about_models) co_return;

@@ -1,5 +1,6 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
 #include "app/gateway/parts.hpp"
+#include "app/gateway/routing.hpp"
 #include "app/gateway/tools_turn.hpp"
 #include "base/sha256.hpp"
 #include "core/forward/forward.hpp"
@@ -210,8 +211,8 @@ void drop_request(Turn& turn) {
     std::vector<api::ToolView>().swap(view.tools);
 }
 
-/// From the request to the end of the answer; the error is what the client must still be told.
-awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
+/// From the request to the end of the answer, at the place that was chosen; the error is what the client must still be told.
+awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
     engines::Lease lease;
     Upstream up;
     if (turn.local) {
@@ -227,10 +228,11 @@ awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
     if (auto ok = co_await prepare_tools(gateway, turn, up); !ok) co_return tl::unexpected(named(gateway, turn, ok.error()));
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
 
-    if (!turn.local) drop_request(turn);  // `up` has all of it; only an engine may be given it a second time
+    const bool again = has_next_place(turn);
+    if (!turn.local && !again) drop_request(turn);  // `up` has all of it; only an engine may be given it a second time
     const auto head = co_await call_place(gateway, turn, lease, up);
     if (!head) co_return tl::unexpected(named(gateway, turn, head.error()));
-    drop_request(turn);
+    if (!again || head->status < 300) drop_request(turn);
     turn.record.ms.first_byte = ms_since(turn.began);
 
     const bool is_stream = net::get(head->fields, "content-type").starts_with("text/event-stream");
@@ -281,19 +283,13 @@ Result<void> parse(Gateway& gateway, Turn& turn) {
     return {};
 }
 
-awaitable<Result<void>> choose_place(Gateway& gateway, Turn& turn) {
-    auto choice = route::resolve(gateway.table, turn.view.model);
-    const bool unsure = !choice || (choice->place == route::Place::remote && choice->reason != "name");
-    if (unsure && !gateway.backends.empty()) {
-        turn.waiting_for = "asking backends for their models";
-        co_await learn_models(gateway, std::chrono::seconds(60));
-        if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
-        choice = route::resolve(gateway.table, turn.view.model);
+/// Place after place, until one answers or the client has seen something of an answer.
+awaitable<Result<void>> answer(Gateway& gateway, Turn& turn) {
+    while (true) {
+        begin_attempt(gateway, turn);
+        auto done = co_await answer_there(gateway, turn);
+        if (!next_place(gateway, turn, done)) co_return done;
     }
-    if (!choice) co_return tl::unexpected(choice.error());
-    turn.choice = std::move(*choice);
-    turn.local = turn.choice.place == route::Place::local;
-    co_return Result<void>{};
 }
 
 /// The whole of a request but for its record's end. The error is what the client must still be told.
@@ -301,11 +297,12 @@ awaitable<Result<void>> serve_turn(Gateway& gateway, Turn& turn) {
     auto done = parse(gateway, turn);
     // From here on pings are sent, and a shutdown or a cancel finds it, whatever it waits for.
     const Registered registered(gateway, &turn);
-    if (done) done = co_await choose_place(gateway, turn);
-    begin_record(gateway, turn, request(*turn.exchange));
-    if (turn.record.session.empty() && !turn.view.messages.empty()) {
+    turn.record.session = turn.session.id;
+    if (done && turn.session.id.empty() && !turn.view.messages.empty()) {
         turn.record.session = prefix_session(turn.view, request(*turn.exchange).body);
     }
+    if (done) done = co_await choose_places(gateway, turn);
+    begin_record(gateway, turn, request(*turn.exchange));
     log_request(gateway, turn);
     if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
     if (done) done = co_await answer(gateway, turn);

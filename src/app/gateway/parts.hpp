@@ -61,6 +61,8 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
 
 // record.cpp: log, metrics, requests.db.
 void begin_record(Gateway& gateway, Turn& turn, const net::Request& request);
+/// Where the turn goes, into its record.
+void note_place(const Gateway& gateway, Turn& turn);
 void log_request(Gateway& gateway, const Turn& turn);
 void note_events(Gateway& gateway, Turn& turn, const std::vector<api::StreamEvent>& events);
 /// Keeps what was sent to the client, where bodies are kept (log.bodies).

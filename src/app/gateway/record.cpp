@@ -44,6 +44,8 @@ void declare_metrics(metrics::Metrics& m) {
     metrics::declare(m, "kv_quarantined_total", "counter", "Stored files or states set aside because they were bad.");
     metrics::declare(m, "kv_slots_lost_total", "counter", "Engines that lost their slots (restarts).");
     metrics::declare(m, "kv_bytes", "gauge", "Bytes of stored states.");
+    metrics::declare(m, "route_prediction_error_seconds", "histogram", "Predicted against measured time to first token.");
+    metrics::declare(m, "route_fallbacks_total", "counter", "Requests that went to another place because one failed.");
     metrics::declare(m, "streams_open", "gauge", "Streamed answers under way.");
 }
 
@@ -55,11 +57,15 @@ void begin_record(Gateway& gateway, Turn& turn, const net::Request& request) {
     r.client = turn.session.client;
     r.key = turn.key_name;
     if (gateway.options.config.log.bodies) r.request_body = request.body;
-    r.session = turn.session.id;
     r.parent = turn.session.parent;
     r.kind = turn.kind;
     r.endpoint = request.target.substr(0, request.target.find('?'));
     r.bytes_in = static_cast<std::int64_t>(request.body.size());
+    note_place(gateway, turn);
+}
+
+void note_place(const Gateway& gateway, Turn& turn) {
+    auto& r = turn.record;
     if (turn.choice.model.empty()) return;  // refused before a place was chosen
     r.model_used = turn.choice.model;
     r.backend = turn.local ? "engine" : gateway.backends[turn.choice.index].config.name;

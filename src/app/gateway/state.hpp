@@ -67,6 +67,7 @@ struct Turn {
     std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not
 
     std::shared_ptr<struct ToolTurn> tool_turn;  ///< null: a request without tools
+    std::shared_ptr<struct RouteTurn> route_turn;  ///< the places that may answer; null: none was chosen (yet)
 
     log::RequestRecord record;
     log::ResponseTally tally;
@@ -93,6 +94,7 @@ class Gateway {
     std::uint64_t requests_total = 0;
     std::int64_t streams_open = 0;
     bool stopping = false;
+    std::shared_ptr<struct Routing> routing;       ///< what was learned of the places; null: nothing yet
     std::shared_ptr<struct ToolCache> tool_cache;  ///< compiled tools of the last requests; null: none yet
     std::shared_ptr<asio::steady_timer> beat_timer;
     asio::thread_pool files{1};  ///< for reads that block: nothing of the gateway's state is touched there

@@ -174,6 +174,55 @@ void check_keys(const Config& config, const Positions& at, Problems& out) {
     }
 }
 
+/// A place that a route may name: "auto", a local model, "backend/model" of a backend that is known.
+bool known_place(const Config& config, std::string_view name) {
+    if (name == "auto") return true;
+    for (const Model& model : config.models) {
+        if (model.name == name || std::ranges::find(model.aliases, name) != model.aliases.end()) return true;
+    }
+    for (const Backend& backend : config.backends) {
+        if (name.size() > backend.name.size() + 1 && name.starts_with(backend.name) && name[backend.name.size()] == '/') {
+            return true;
+        }
+        if (std::ranges::find(backend.models, name) != backend.models.end()) return true;
+    }
+    return false;
+}
+
+void check_place(const Config& config, std::string_view what, std::string_view name, const Position& here, Problems& out) {
+    if (known_place(config, name)) return;
+    std::vector<std::string> places;
+    for (const Model& model : config.models) places.push_back(model.name);
+    for (const Backend& backend : config.backends) {
+        for (const auto& model : backend.models) places.push_back(backend.name + "/" + model);
+    }
+    const std::vector<std::string_view> names(places.begin(), places.end());
+    std::string message = std::string(what) + " names " + quoted(name) + ", which is neither a [[model]] nor \"backend/model\"";
+    if (const auto near = nearest(name, names); !near.empty()) message += "; did you mean " + quoted(near) + "?";
+    report(out, here, std::move(message));
+}
+
+void check_routes(const Config& config, const Positions& at, Problems& out) {
+    for (std::size_t i = 0; i < config.routes.size(); ++i) {
+        const Route& route = config.routes[i];
+        const Position here = place(at.routes, i);
+        if (here.broken) continue;
+        if (route.use.empty()) {
+            report(out, here, "a [[route]] needs use = \"model\" or \"backend/model\"");
+        } else {
+            check_place(config, "use", route.use, here, out);
+        }
+        for (const std::string& name : route.fallback) check_place(config, "fallback", name, here, out);
+        for (const auto& [name, weight] : route.weights) {
+            if (name != "local" && name != "remote") check_place(config, "weights", name, here, out);
+        }
+        const auto& match = route.match;
+        if (match.min_tokens && match.max_tokens && *match.min_tokens > *match.max_tokens) {
+            report(out, here, "min_tokens is greater than max_tokens: nothing could match");
+        }
+    }
+}
+
 bool known_model(const Config& config, std::string_view name) {
     return std::ranges::any_of(config.models, [&](const Model& m) {
         return m.name == name || std::ranges::find(m.aliases, name) != m.aliases.end();
@@ -197,6 +246,7 @@ void check_tables(const Config& config, const Positions& at, Problems& out) {
     check_keys(config, at, out);
     check_models(config, at, out);
     check_backends(config, at, out);
+    check_routes(config, at, out);
 }
 
 void check_whole(const Config& config, Problems& out) {

@@ -16,7 +16,7 @@ struct Position {
 /// Where the tables of a file stand; empty for configs that were not read from one.
 struct Positions {
     Position tls;
-    std::vector<Position> keys, models, backends;
+    std::vector<Position> keys, models, backends, routes;
 };
 
 /// Names present and unique, TLS files in pairs, model with path or hf, backend with preset or url, well-formed URLs,

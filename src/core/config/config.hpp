@@ -95,6 +95,7 @@ struct Model {
     std::string path;  ///< GGUF file
     std::string hf;    ///< or "org/repo:quant"
     std::vector<std::string> aliases;
+    std::vector<std::string> roles;  ///< what it is for: coder, general, small, vision, fim, embed, rerank; empty: coder
     std::int64_t context = 0;  ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
     std::int64_t slots = 2;
     std::string mmproj;            ///< GGUF file of its vision or audio projector; empty: one beside it; "none": none
@@ -122,7 +123,28 @@ struct Backend {
     std::int64_t silence_timeout_ms = 120'000;
     std::map<std::string, std::string> headers;  ///< added to each request
     std::int64_t context = 0;                    ///< context size to report; 0: unknown
+    std::vector<std::string> roles;              ///< as of a model; empty: coder
     bool operator==(const Backend&) const = default;
+};
+
+/// Conditions of a [[route]]; all that are given must hold. Texts are globs, any of a list.
+struct RouteMatch {
+    std::vector<std::string> kind, model, client, language;
+    std::map<std::string, std::string> header;        ///< name, glob of its value
+    std::optional<std::int64_t> min_tokens, max_tokens;  ///< of the prompt, as estimated
+    std::optional<bool> media, tools;
+    bool operator==(const RouteMatch&) const = default;
+};
+
+/// [[route]]: which places answer which requests. "backend/model" or "model" each.
+struct Route {
+    RouteMatch match;
+    std::string use;
+    std::vector<std::string> fallback;
+    std::string prefer = "order";            ///< order | fastest
+    std::int64_t max_wait_ms = 0;            ///< the next place is taken where this one would take longer; 0: no limit
+    std::map<std::string, double> weights;   ///< place, "local" or "remote": its predicted time counts so many times
+    bool operator==(const Route&) const = default;
 };
 
 struct Config {
@@ -133,6 +155,7 @@ struct Config {
     Tools tools;
     std::vector<Model> models;
     std::vector<Backend> backends;
+    std::vector<Route> routes;
     bool operator==(const Config&) const = default;
 };
 

@@ -5,17 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <sstream>
-#include <type_traits>
 
 #include "base/text.hpp"
 #include "core/config/check.hpp"
+#include "core/config/read_value.hpp"
 #include "core/config/schema.hpp"
 
 namespace lc::config {
 
 namespace {
-
-using Problems = std::vector<Problem>;
 
 /// A table of the file: its title in messages, and its name in the list of planned keys.
 struct Section {
@@ -32,132 +30,8 @@ constexpr Section kv_section{"[kv]", "kv"};
 constexpr Section tools_section{"[tools]", "tools"};
 constexpr Section model_section{"[[model]]", "model"};
 constexpr Section backend_section{"[[backend]]", "backend"};
-
-void report(Problems& out, const toml::source_region& at, std::string message) {
-    out.push_back({static_cast<int>(at.begin.line), static_cast<int>(at.begin.column), std::move(message)});
-}
-
-Position position(const toml::node& node, bool broken = false) {
-    return {static_cast<int>(node.source().begin.line), static_cast<int>(node.source().begin.column), broken};
-}
-
-std::string quoted(std::string_view text) {
-    return "'" + preview(text, 80) + "'";
-}
-
-std::string_view type_name(const toml::node& node) {
-    switch (node.type()) {
-        case toml::node_type::none: return "nothing";
-        case toml::node_type::table: return "a table";
-        case toml::node_type::array: return "a list";
-        case toml::node_type::string: return "a string";
-        case toml::node_type::integer: return "an integer";
-        case toml::node_type::floating_point: return "a number with a fraction";
-        case toml::node_type::boolean: return "true or false";
-        case toml::node_type::date: return "a date";
-        case toml::node_type::time: return "a time";
-        case toml::node_type::date_time: return "a date and time";
-    }
-    return "something else";
-}
-
-std::string expected(std::string_view name, std::string_view what, const toml::node& node) {
-    return quoted(name) + " must be " + std::string(what) + ", got " + std::string(type_name(node));
-}
-
-/// Control characters have no place in names, paths and keys; a NUL would cut them short unseen.
-bool has_control(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool read_string(const toml::node& node, std::string_view name, std::string& to, Problems& out) {
-    const auto* value = node.as_string();
-    if (value == nullptr) {
-        report(out, node.source(), expected(name, "a string", node));
-        return false;
-    }
-    if (has_control(value->get())) {
-        report(out, node.source(), quoted(name) + " must not hold control characters");
-        return false;
-    }
-    to = value->get();
-    return true;
-}
-
-template <class T>
-void read_value(const toml::node& node, const Entry<T>& entry, bool& to, Problems& out) {
-    if (const auto* value = node.as_boolean()) {
-        to = value->get();
-    } else {
-        report(out, node.source(), expected(entry.name, "true or false", node));
-    }
-}
-
-template <class T, class Integer>
-requires std::is_integral_v<Integer>
-void read_value(const toml::node& node, const Entry<T>& entry, Integer& to, Problems& out) {
-    const auto* value = node.as_integer();
-    if (value == nullptr) {
-        report(out, node.source(), expected(entry.name, "an integer", node));
-    } else if (value->get() < entry.min || value->get() > entry.max) {
-        report(out, node.source(),
-               quoted(entry.name) + " must be from " + std::to_string(entry.min) + " to " + std::to_string(entry.max) +
-                   ", got " + std::to_string(value->get()));
-    } else {
-        to = static_cast<Integer>(value->get());
-    }
-}
-
-template <class T>
-void read_value(const toml::node& node, const Entry<T>& entry, std::string& to, Problems& out) {
-    std::string value;
-    if (!read_string(node, entry.name, value, out)) return;
-    if (!entry.one_of.empty() && std::ranges::find(entry.one_of, value) == entry.one_of.end()) {
-        std::string message = quoted(entry.name) + " must be one of";
-        for (const std::string_view word : entry.one_of) {
-            message += (word == entry.one_of.front() ? " " : ", ") + std::string(word);
-        }
-        message += "; got " + quoted(value);
-        report(out, node.source(), std::move(message));
-        return;
-    }
-    to = std::move(value);
-}
-
-template <class T>
-void read_value(const toml::node& node, const Entry<T>& entry, Secret& to, Problems& out) {
-    read_string(node, entry.name, to.spec, out);
-}
-
-template <class T>
-void read_value(const toml::node& node, const Entry<T>& entry, std::vector<std::string>& to, Problems& out) {
-    const auto* list = node.as_array();
-    if (list == nullptr) {
-        report(out, node.source(), expected(entry.name, "a list of strings", node));
-        return;
-    }
-    std::vector<std::string> values;
-    for (const auto& element : *list) {
-        std::string value;
-        if (read_string(element, entry.name, value, out)) values.push_back(std::move(value));
-    }
-    to = std::move(values);
-}
-
-template <class T>
-void read_value(const toml::node& node, const Entry<T>& entry, std::map<std::string, std::string>& to, Problems& out) {
-    const auto* table = node.as_table();
-    if (table == nullptr) {
-        report(out, node.source(), expected(entry.name, "a table of strings", node));
-        return;
-    }
-    for (const auto& [key, value] : *table) {
-        std::string text;
-        if (read_string(value, std::string(entry.name) + "." + std::string(key.str()), text, out)) {
-            to.emplace(key.str(), std::move(text));
-        }
-    }
-}
+constexpr Section route_section{"[[route]]", "route"};
+constexpr Section match_section{"match of a [[route]]", "route.match"};
 
 template <class T>
 bool holds(Entries<T> keys, std::string_view name) {
@@ -188,6 +62,39 @@ void unknown(const toml::key& key, const Section& section, std::span<const std::
         message += "; it belongs to " + std::string(home);
     }
     report(out, key.source(), std::move(message));
+}
+
+template <class T>
+void read_value(const toml::node& node, const Entry<T>& entry, RouteMatch& to, Problems& out) {
+    static constexpr std::array<std::string_view, 9> known = {"kind",       "model",      "client", "language", "header",
+                                                              "min_tokens", "max_tokens", "media",  "tools"};
+    const auto* table = node.as_table();
+    if (table == nullptr) {
+        report(out, node.source(), expected(entry.name, "a table of conditions", node));
+        return;
+    }
+    for (const auto& [key, value] : *table) {
+        const std::string_view name = key.str();
+        if (name == "kind" || name == "model" || name == "client" || name == "language") {
+            auto& globs = name == "kind" ? to.kind : name == "model" ? to.model : name == "client" ? to.client : to.language;
+            read_globs(value, name, globs, out);
+        } else if (name == "header") {
+            const Entry<RouteMatch> header{"header", &RouteMatch::header, "", ""};
+            read_value(value, header, to.header, out);
+        } else if (name == "min_tokens" || name == "max_tokens") {
+            const Entry<RouteMatch> limit{name, {}, "", "", 0, std::int64_t{1} << 40};
+            std::int64_t number = -1;
+            read_value(value, limit, number, out);
+            if (number >= 0) (name == "min_tokens" ? to.min_tokens : to.max_tokens) = number;
+        } else if (name == "media" || name == "tools") {
+            const Entry<RouteMatch> flag{name, {}, "", ""};
+            bool yes = false;
+            read_value(value, flag, yes, out);
+            (name == "media" ? to.media : to.tools) = yes;
+        } else {
+            unknown(key, match_section, known, out);
+        }
+    }
 }
 
 /// Reads all keys of `table` into `to`. `further`: names that the caller reads itself.
@@ -241,7 +148,7 @@ void read_list(const toml::table& parent, std::string_view name, const Section& 
 }
 
 void read_root(const toml::table& file, Config& config, Positions& at, Problems& out) {
-    static constexpr std::array<std::string_view, 7> tables = {"server", "auth", "log", "kv", "tools", "model", "backend"};
+    static constexpr std::array<std::string_view, 8> tables = {"server", "auth", "log", "kv", "tools", "model", "backend", "route"};
     static constexpr std::array<std::string_view, 2> in_server = {"tls", "limits"};
     static constexpr std::array<std::string_view, 1> in_auth = {"keys"};
     for (const auto& [key, node] : file) {
@@ -273,6 +180,7 @@ void read_root(const toml::table& file, Config& config, Positions& at, Problems&
     }
     read_list(file, "model", model_section, model_keys(), config.models, at.models, out);
     read_list(file, "backend", backend_section, backend_keys(), config.backends, at.backends, out);
+    read_list(file, "route", route_section, route_keys(), config.routes, at.routes, out);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The annotated example and the effective config as TOML text, both from the tables of schema.hpp.
 #include <array>
+#include <cstdio>
 #include <type_traits>
 
 #include "base/text.hpp"
@@ -73,6 +74,39 @@ std::string text_of(const std::map<std::string, std::string>& values) {
     return out + " }";
 }
 
+std::string text_of(const std::map<std::string, double>& values) {
+    if (values.empty()) return "";
+    std::string out = "{ ";
+    for (const auto& [key, value] : values) {
+        if (out.size() > 2) out += ", ";
+        char number[32];
+        std::snprintf(number, sizeof number, "%.6g", value);
+        std::string text = number;
+        if (text.find_first_of(".e") == std::string::npos) text += ".0";
+        out += (bare_key(key) ? key : basic_string(key)) + " = " + text;
+    }
+    return out + " }";
+}
+std::string text_of(const RouteMatch& match) {
+    std::vector<std::string> parts;
+    const auto add = [&](std::string_view name, const std::string& text) {
+        if (!text.empty()) parts.push_back(std::string(name) + " = " + text);
+    };
+    add("kind", text_of(match.kind));
+    add("model", text_of(match.model));
+    add("client", text_of(match.client));
+    add("language", text_of(match.language));
+    add("header", text_of(match.header));
+    if (match.min_tokens) add("min_tokens", text_of(*match.min_tokens));
+    if (match.max_tokens) add("max_tokens", text_of(*match.max_tokens));
+    if (match.media) add("media", text_of(*match.media));
+    if (match.tools) add("tools", text_of(*match.tools));
+    if (parts.empty()) return "";
+    std::string out = "{ ";
+    for (const auto& part : parts) out += (out.size() > 2 ? ", " : "") + part;
+    return out + " }";
+}
+
 template <class T>
 std::string value_of(const T& from, const Entry<T>& entry) {
     return std::visit([&](auto member) { return text_of(from.*member); }, entry.member);
@@ -137,6 +171,8 @@ std::string example() {
     annotate(out, "#[[model]]", model_keys());
     out += "# An OpenAI-compatible server. Repeat for more.\n";
     annotate(out, "#[[backend]]", backend_keys());
+    out += "# Which place answers which requests. The first that matches; without one, by the name asked for. Repeat for more.\n";
+    annotate(out, "#[[route]]", route_keys());
     out.pop_back();
     return out;
 }
@@ -153,6 +189,7 @@ std::string to_toml(const Config& config) {
     print(out, "[tools]", tools_keys(), config.tools);
     for (const Model& model : config.models) print(out, "[[model]]", model_keys(), model);
     for (const Backend& backend : config.backends) print(out, "[[backend]]", backend_keys(), backend);
+    for (const Route& route : config.routes) print(out, "[[route]]", route_keys(), route);
     return out;
 }
 

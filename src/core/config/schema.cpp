@@ -19,6 +19,9 @@ constexpr std::string_view flash[] = {"on", "off", "auto"};
 constexpr std::string_view on_invalid[] = {"pass", "content", "error"};
 constexpr std::string_view cache_types[] = {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0"};
 
+constexpr std::string_view roles[] = {"coder", "general", "small", "vision", "fim", "embed", "rerank"};
+constexpr std::string_view prefer[] = {"order", "fastest"};
+
 constexpr Entry<Server> server[] = {
     {"host", &Server::host,
      "Address to listen on. Beyond loopback (\"0.0.0.0\", \"::\", a network address) at least one\n"
@@ -146,6 +149,10 @@ constexpr Entry<Model> model[] = {
      Anchor::always},
     {"hf", &Model::hf, "Or a model on Hugging Face: \"org/repo:quant\".", "\"ggml-org/Qwen3-0.6B-GGUF:Q4_0\""},
     {"aliases", &Model::aliases, "Further names.", "[\"gpt-4o\", \"default\"]"},
+    {"roles", &Model::roles,
+     "What it is for: coder, general, small (titles and the like), vision, fim, embed, rerank. Default: coder.\n"
+     "`model = \"auto\"` of a request chooses by them.",
+     "[\"coder\", \"fim\"]", 0, 0, roles},
     {"context", &Model::context, "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.",
      "32768", 0, max_tokens},
     {"slots", &Model::slots, "Requests answered at the same time, each with a context of its own.", "2", 1, 256},
@@ -216,6 +223,29 @@ constexpr Entry<Backend> backend[] = {
      24 * hour_ms},
     {"headers", &Backend::headers, "Headers added to each request.", "{ X-Team = \"tools\" }"},
     {"context", &Backend::context, "Context size to report to clients; 0: unknown.", "131072", 0, max_tokens},
+    {"roles", &Backend::roles, "What its models are for, as of a model. Default: coder.", "[\"coder\", \"vision\"]", 0, 0,
+     roles},
+};
+
+constexpr Entry<Route> route[] = {
+    {"match", &Route::match,
+     "Which requests: all that is given must hold. kind (main, subagent, title, compaction, plan, fim, vision,\n"
+     "embedding, rerank, other), model (as asked for), client and language are globs, one or a list; header = { name =\n"
+     "glob }; min_tokens and max_tokens of the prompt, as estimated; media and tools, true or false. Without a match:\n"
+     "every request. The first route that matches is taken.",
+     "{ kind = [\"title\", \"compaction\"], client = \"opencode\" }"},
+    {"use", &Route::use, "The place: \"model\", \"backend/model\", or \"auto\". Required.", "\"coder\""},
+    {"fallback", &Route::fallback,
+     "Places to try, in this order, where that one cannot answer: not capable, not to be reached, overloaded.",
+     "[\"cloud/glm-4.7\"]"},
+    {"prefer", &Route::prefer,
+     "order takes the first capable place; fastest the one with the lowest predicted time to first token.", "\"order\"", 0,
+     0, prefer},
+    {"max_wait_ms", &Route::max_wait_ms,
+     "A place that would take longer to its first token gives way to the next; 0: no limit.", "20000", 0, 24 * hour_ms},
+    {"weights", &Route::weights,
+     "By place, or local and remote: so many times its predicted time is compared (2.0: it must be twice as fast).",
+     "{ remote = 2.0 }"},
 };
 
 struct Later {
@@ -229,10 +259,8 @@ constexpr Later later[] = {
     {"", "grammar"},
     {"", "prefix"},
     {"", "search"},
-    {"", "route"},
     {"server", "progress"},
     {"server", "memory_budget"},
-    {"model", "roles"},
     {"model", "sampling"},
     {"model", "thinking"},
     {"model", "n_cpu_moe"},
@@ -277,6 +305,9 @@ Entries<Model> model_keys() {
 }
 Entries<Backend> backend_keys() {
     return backend;
+}
+Entries<Route> route_keys() {
+    return route;
 }
 
 bool planned(std::string_view section, std::string_view name) {

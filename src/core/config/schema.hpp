@@ -16,7 +16,8 @@ namespace lc::config {
 
 template <class T>
 using Member = std::variant<bool T::*, std::int64_t T::*, std::uint16_t T::*, std::string T::*, Secret T::*,
-                            std::vector<std::string> T::*, std::map<std::string, std::string> T::*>;
+                            std::vector<std::string> T::*, std::map<std::string, std::string> T::*,
+                            std::map<std::string, double> T::*, RouteMatch T::*>;
 
 /// How a file name that is not absolute is read: relative to the config file's folder.
 enum class Anchor : std::uint8_t {
@@ -32,7 +33,7 @@ struct Entry {
     std::string_view doc;     ///< for the example; lines split by '\n'
     std::string_view sample;  ///< TOML value of the commented-out line; empty: the default is shown as a live line
     std::int64_t min = 0, max = 0;                  ///< of integers
-    std::span<const std::string_view> one_of = {};  ///< of strings; empty: any
+    std::span<const std::string_view> one_of = {};  ///< of strings, alone or in a list; empty: any
     Anchor anchor = Anchor::none;
 };
 
@@ -49,6 +50,7 @@ using Entries = std::span<const Entry<T>>;
 [[nodiscard]] Entries<Tools> tools_keys();
 [[nodiscard]] Entries<Model> model_keys();
 [[nodiscard]] Entries<Backend> backend_keys();
+[[nodiscard]] Entries<Route> route_keys();
 
 /// A key or table that later versions know. It is refused with words of its own: doing nothing silently would be a lie.
 /// `section` is empty for tables. Returns false for names that nobody plans.

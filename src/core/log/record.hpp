@@ -83,6 +83,7 @@ struct RequestRecord {
     TimingSummary ms;
     std::optional<double> tokens_per_second;  ///< generation speed
     std::int64_t bytes_in = 0, bytes_out = 0;
+    std::string route;         ///< JSON: the places that could answer, with predictions and why; empty: none was chosen
     std::string route_reason;   ///< as in x-localcode-route
     std::string cache_outcome;  ///< as in x-localcode-cache
     std::string prefix;  ///< message keys of a local request, "key:bytes" each (core/log/prefix.hpp); empty: none

@@ -59,7 +59,7 @@ void members(R& r, F&& f) {
     f("response_preview", r.response_preview), f("reasoning_preview", r.reasoning_preview), f("calls", r.calls);
     f("finish_reason", r.finish_reason), f("usage", r.usage), f("status", r.status), f("error_code", r.error_code);
     f("error_detail", r.error_detail), f("ms", r.ms), f("tokens_per_second", r.tokens_per_second);
-    f("bytes_in", r.bytes_in), f("bytes_out", r.bytes_out), f("route_reason", r.route_reason);
+    f("bytes_in", r.bytes_in), f("bytes_out", r.bytes_out), f("route_reason", r.route_reason), f("route", r.route);
     f("cache_outcome", r.cache_outcome), f("prefix", r.prefix), f("cancelled", r.cancelled);
 }
 
