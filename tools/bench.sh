@@ -13,3 +13,6 @@ export LOCALCODE_TEMPLATES=$llama/src/models/templates
 for model in $("$root/tools/setup/models.sh" smollm2 gemma); do
   python3 "$root/bench/states.py" --bin "$build/src/localcode" --engine "$build/engine/localcode-engine" --server "$llama/build/bin/llama-server" --model "$model"
 done
+for model in $("$root/tools/setup/models.sh" smollm2 gemma); do
+  python3 "$root/bench/prefix.py" --bin "$build/src/localcode" --engine "$build/engine/localcode-engine" --model "$model"
+done

@@ -7,7 +7,7 @@ import pytest
 
 from support.gateway import program
 
-COMMANDS = ["serve", "launch", "init", "status", "models", "stop", "logs", "requests", "config", "version", "completions", "doctor", "ps", "load", "unload", "top", "recommend"]
+COMMANDS = ["serve", "launch", "init", "status", "models", "stop", "logs", "requests", "explain", "config", "version", "completions", "doctor", "ps", "load", "unload", "top", "recommend"]
 INNER = [["config", "check"], ["config", "show"], ["config", "example"]]
 
 

@@ -90,6 +90,13 @@ def test_a_local_model_answers(smollm2, engine):
             known = {r["id"] for r in records}
             again = gateway.wait_request(lambda r: r["kind"] == "main" and r["id"] not in known)
             assert again["usage"]["cached"] > 0.95 * again["usage"]["prompt"], again
+            # A session in another project: what is about the project comes behind the tools, and only that is new.
+            with OpenCode(settings) as other:
+                assert other.run("Say hello in one short sentence.", timeout=900).returncode == 0
+            known.update(r["id"] for r in gateway.requests() if r["session"] == again["session"])
+            second = gateway.wait_request(lambda r: r["kind"] == "main" and r["id"] not in known)
+            assert second["usage"]["cached"] > 0.9 * second["usage"]["prompt"], second
+            assert "environment" in {edit["step"] for edit in second["prompt"]}
         main = [r for r in records if r["kind"] == "main"]
         assert main and all(r["status"] == 200 for r in main), records
         assert main[-1]["usage"]["prompt"] > 5000 and main[-1]["n_tools"] == 10

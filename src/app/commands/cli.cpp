@@ -51,6 +51,7 @@ CLI::App* build(CLI::App& app, int& status, LaunchWords& words) {
     add_logs(app, status);
     add_requests(app, status);
     add_route(app, status);
+    add_explain(app, status);
     add_sessions(app, status);
     add_cache(app, status);
     add_pull(app, status);

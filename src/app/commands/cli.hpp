@@ -25,6 +25,7 @@ void add_doctor(CLI::App& app, int& status);
 void add_logs(CLI::App& app, int& status);
 void add_requests(CLI::App& app, int& status);
 void add_route(CLI::App& app, int& status);
+void add_explain(CLI::App& app, int& status);
 void add_sessions(CLI::App& app, int& status);
 void add_cache(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);

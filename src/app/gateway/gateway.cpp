@@ -7,7 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "app/gateway/parts.hpp"
+#include "app/gateway/prompt.hpp"
 #include "base/sha256.hpp"
 #include "core/access/host.hpp"
 #include "core/access/origin.hpp"
@@ -214,6 +214,7 @@ GatewayPtr make_gateway(asio::any_io_executor executor, Options options) {
     if (!options.admin_key.empty()) gateway->admin_keys.push_back(access::make_key("admin", options.admin_key));
     gateway->started_unix = static_cast<std::int64_t>(sys::unix_ms() / 1000);
     gateway->beat_timer = std::make_shared<asio::steady_timer>(executor);
+    gateway->prompts = std::make_shared<PromptMemory>();
     declare_metrics(gateway->metrics);
     gateway->options = std::move(options);
     return gateway;
@@ -248,6 +249,7 @@ awaitable<void> handle_admin(Gateway& gateway, net::Exchange& exchange) {
 
 void start(Gateway& gateway) {
     asio::co_spawn(gateway.executor, states::open(gateway.states), asio::detached);
+    asio::co_spawn(gateway.executor, load_prompts(gateway), asio::detached);
     asio::co_spawn(gateway.executor, beat_loop(gateway), asio::detached);
     asio::co_spawn(gateway.executor, learn_models(gateway, std::chrono::seconds(60)), asio::detached);
     if (!gateway.options.config.server.preload.empty()) {
@@ -284,6 +286,7 @@ awaitable<void> stop(Gateway& gateway, std::chrono::milliseconds engine_grace) {
             co_await asking->async_wait(asio::redirect_error(asio::use_awaitable, woken));
         }
     }
+    co_await settle_prompts(gateway);
     co_await states::settle_all(gateway.states, std::chrono::seconds(10));
     co_await states::close(gateway.states);
     co_await engines::stop_all(*gateway.engines, engine_grace);

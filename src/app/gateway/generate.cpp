@@ -1,5 +1,6 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
 #include "app/gateway/parts.hpp"
+#include "app/gateway/prompt.hpp"
 #include "app/gateway/routing.hpp"
 #include "app/gateway/tools_turn.hpp"
 #include "base/sha256.hpp"
@@ -130,6 +131,7 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
     if (busy >= 256) {
         co_return fail(Errc::overloaded, "256 requests wait for model '" + turn.choice.model + "' already", 5);
     }
+    co_await prepare_prompt(gateway, turn, &*ready);
     if (auto ok = co_await check_length(gateway, turn, *ready, busy >= ready->slots); !ok) {
         co_return tl::unexpected(ok.error());
     }
@@ -220,6 +222,7 @@ awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
         if (!prepared) co_return tl::unexpected(prepared.error());
         up = std::move(*prepared);
     } else {
+        co_await prepare_prompt(gateway, turn, nullptr);
         const auto& backend = gateway.backends[turn.choice.index];
         const bool own_keys = !gateway.options.keys.empty();
         up = to_backend(turn, backend, request(*turn.exchange), own_keys);
@@ -330,7 +333,9 @@ awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::Endpoin
         say(gateway, Level::error, "request " + turn.id + ": internal error: " + e.what());
         done = fail(Errc::internal, "LocalCode failed to answer this request; its log says more (request " + turn.id + ")");
     }
-    leave_seat(gateway, turn, done && turn.record.error_code.empty() && !turn.cancelled);
+    const bool good = done && turn.record.error_code.empty() && !turn.cancelled;
+    if (good) remember_prompt(gateway, turn);
+    leave_seat(gateway, turn, good);
     if (!done) co_await fail_turn(gateway, turn, done.error());
     end_record(gateway, turn);
 }

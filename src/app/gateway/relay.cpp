@@ -6,6 +6,7 @@
 #include "app/gateway/tools_turn.hpp"
 #include "core/api/assemble.hpp"
 #include "core/api/opening.hpp"
+#include "core/log/describe.hpp"
 
 namespace lc::gateway {
 
@@ -57,6 +58,7 @@ std::string closing_comment(const Turn& turn) {
         if (usage->cached) json += fmt::format(R"(,"cached_tokens":{})", *usage->cached);
     }
     if (const auto cache = cache_outcome(turn); !cache.empty()) json += fmt::format(R"(,"cache":"{}")", cache);
+    if (const auto steps = log::prompt_steps(turn.record); !steps.empty()) json += fmt::format(R"(,"prompt_changed":"{}")", steps);
     if (turn.seat) {
         if (const auto& report = states::report(*turn.seat); report && report->bytes > 0) {
             json += fmt::format(R"(,"restored_tokens":{},"restored_bytes":{},"restore_ms":{:.1f})", report->used,

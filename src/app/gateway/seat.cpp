@@ -1,5 +1,5 @@
 // The request's slot and the state it starts from: what app/states decides, told to the client, the log and the metrics.
-#include "app/gateway/parts.hpp"
+#include "app/gateway/prompt.hpp"
 #include "base/sha256.hpp"
 #include "core/log/prefix.hpp"
 
@@ -76,7 +76,7 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
     const auto& body = request(*turn.exchange).body;
     kv::MessageKeys keys;
     states::Want want;
-    want.kind = turn.kind;
+    want.kind = turn.prompt && turn.prompt->as_session ? "main" : turn.kind;
     want.cache = turn.view.extensions.cache;
     want.name_space = turn.name_space;
     want.body = body;

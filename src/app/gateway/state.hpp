@@ -66,6 +66,7 @@ struct Turn {
     bool ended = false;          ///< the answer's end is being written: no more pings
     std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not
 
+    std::shared_ptr<struct PromptTurn> prompt;   ///< null: the prompt goes as it came
     std::shared_ptr<struct ToolTurn> tool_turn;  ///< null: a request without tools
     std::shared_ptr<struct RouteTurn> route_turn;  ///< the places that may answer; null: none was chosen (yet)
 
@@ -95,6 +96,7 @@ class Gateway {
     std::int64_t streams_open = 0;
     bool stopping = false;
     std::shared_ptr<struct Routing> routing;       ///< what was learned of the places; null: nothing yet
+    std::shared_ptr<struct PromptMemory> prompts;  ///< what is remembered for the prompts of later requests
     std::shared_ptr<struct ToolCache> tool_cache;  ///< compiled tools of the last requests; null: none yet
     std::shared_ptr<asio::steady_timer> beat_timer;
     asio::thread_pool files{1};  ///< for reads that block: nothing of the gateway's state is touched there

@@ -130,9 +130,32 @@ void read_session_field(const Fields& fields, std::string& out) {
     }
 }
 
+/// true, false, or the names of steps.
+Result<void> read_prefix(Json value, std::optional<std::vector<std::string>>& out) {
+    static constexpr std::string_view steps[] = {"environment", "pinned", "tools", "compaction"};
+    bool all = false;
+    out.emplace();
+    if (value.get(all) == simdjson::SUCCESS) {
+        if (all) out->assign(std::begin(steps), std::end(steps));
+        return {};
+    }
+    simdjson::dom::array list;
+    if (value.get(list) != simdjson::SUCCESS) return type_error("localcode.prefix", "true, false or a list of steps", value);
+    for (const Json step : list) {
+        const auto name = text_of(step);
+        if (std::find(std::begin(steps), std::end(steps), name) == std::end(steps)) {
+            return fail(Errc::bad_request,
+                        "'localcode.prefix' may name environment, pinned, tools and compaction, got '" + preview(name, 40) + "'");
+        }
+        out->emplace_back(name);
+    }
+    return {};
+}
+
 Result<void> read_extensions(std::string_view body, const Fields& top, Extensions& out) {
     static constexpr std::string_view known[] = {"session", "kind",        "cache",    "control_vectors",
-                                                 "lora",    "speculative", "priority", "deadline_ms"};
+                                                 "lora",    "speculative", "priority", "deadline_ms",
+                                                 "prefix"};
     const auto object = top.get("localcode");
     if (!object) return {};
     if (!object->is_object()) return type_error("localcode", "an object", *object);
@@ -144,7 +167,7 @@ Result<void> read_extensions(std::string_view body, const Fields& top, Extension
         if (!near.empty())
             detail.append("; did you mean '").append(near).append("'?");
         else
-            detail += "; it may hold session, kind, cache, control_vectors, lora, speculative, priority, deadline_ms";
+            detail += "; it may hold session, kind, cache, control_vectors, lora, speculative, priority, deadline_ms, prefix";
         return fail(Errc::bad_request, std::move(detail));
     }
     for (auto [key, target] :
@@ -170,6 +193,9 @@ Result<void> read_extensions(std::string_view body, const Fields& top, Extension
         if (!out.deadline_ms || *out.deadline_ms < 0) {
             return type_error("localcode.deadline_ms", "a number that is not negative", *value);
         }
+    }
+    if (const auto value = fields.get("prefix")) {
+        if (auto r = read_prefix(*value, out.prefix); !r) return r;
     }
     for (auto [key, range] : {std::pair{"control_vectors", &out.control_vectors}, std::pair{"lora", &out.lora},
                               std::pair{"speculative", &out.speculative}}) {

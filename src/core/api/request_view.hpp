@@ -57,6 +57,7 @@ struct Extensions {
     std::string cache = "use";  ///< use | refresh | off
     std::optional<int> priority;
     std::optional<std::int64_t> deadline_ms;
+    std::optional<std::vector<std::string>> prefix;  ///< steps that prepare the prompt; empty list: none; absent: as configured
     Range control_vectors, lora, speculative;  ///< raw JSON, empty when absent
 };
 

@@ -287,7 +287,7 @@ TEST(ParseRequest, Errors) {
          "unknown key 'sesion' in 'localcode'; did you mean 'session'?"},
         {"extension, nothing near", Dialect::chat, R"({"messages":[],"localcode":{"zzzzzzzzz":1}})",
          "unknown key 'zzzzzzzzz' in 'localcode'; it may hold session, kind, cache, control_vectors, lora, "
-         "speculative, priority, deadline_ms"},
+         "speculative, priority, deadline_ms, prefix"},
         {"extension type", Dialect::chat, R"({"messages":[],"localcode":{"session":1}})",
          "'localcode.session' must be a string, got number"},
         {"extension value", Dialect::chat, R"({"messages":[],"localcode":{"cache":"no"}})",

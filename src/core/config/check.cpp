@@ -229,6 +229,24 @@ bool known_model(const Config& config, std::string_view name) {
     });
 }
 
+void check_prefix_rules(const Config& config, const Positions& at, Problems& out) {
+    for (std::size_t i = 0; i < config.prefix.rules.size(); ++i) {
+        const PrefixRule& rule = config.prefix.rules[i];
+        const Position here = place(at.prefix_rules, i);
+        if (here.broken) continue;
+        const bool backend = rule.backend.empty() || std::ranges::any_of(config.backends, [&](const Backend& b) {
+                                 return b.name == rule.backend;
+                             });
+        if (!backend) {
+            report(out, here, "a [[prefix.rule]] names " + quoted(rule.backend) + ", which is no [[backend]]");
+        } else if (rule.backend.empty() && !rule.model.empty() &&
+                   std::ranges::none_of(config.models, [&](const Model& m) { return m.name == rule.model; })) {
+            report(out, here, "a [[prefix.rule]] names " + quoted(rule.model) +
+                                  ", which is no [[model]]; for a backend's model name the backend, too");
+        }
+    }
+}
+
 }  // namespace
 
 void check_tables(const Config& config, const Positions& at, Problems& out) {
@@ -247,6 +265,7 @@ void check_tables(const Config& config, const Positions& at, Problems& out) {
     check_models(config, at, out);
     check_backends(config, at, out);
     check_routes(config, at, out);
+    check_prefix_rules(config, at, out);
 }
 
 void check_whole(const Config& config, Problems& out) {

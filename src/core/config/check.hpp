@@ -16,10 +16,10 @@ struct Position {
 /// Where the tables of a file stand; empty for configs that were not read from one.
 struct Positions {
     Position tls;
-    std::vector<Position> keys, models, backends, routes;
+    std::vector<Position> keys, models, backends, routes, prefix_rules;
 };
 
-/// Names present and unique, TLS files in pairs, model with path or hf, backend with preset or url, well-formed URLs,
+/// Names present and unique, rules about things that are there, TLS files in pairs, model with path or hf, backend with preset or url, well-formed URLs,
 /// origins and headers.
 void check_tables(const Config& config, const Positions& at, std::vector<Problem>& out);
 

@@ -89,6 +89,21 @@ struct Tools {
     bool operator==(const Tools&) const = default;
 };
 
+/// [[prefix.rule]]: steps for some requests.
+struct PrefixRule {
+    std::string model, client;       ///< empty: any
+    std::string backend;             ///< empty: engines of our own
+    std::vector<std::string> steps;  ///< empty: none
+    bool operator==(const PrefixRule&) const = default;
+};
+
+/// [prefix]: prompts are put into a form that the cache can keep.
+struct Prefix {
+    std::vector<std::string> steps = {"environment", "pinned", "tools", "compaction"};  ///< for engines of our own
+    std::vector<PrefixRule> rules;                                                      ///< the first that fits wins
+    bool operator==(const Prefix&) const = default;
+};
+
 /// [[model]]: served by an engine of our own.
 struct Model {
     std::string name;
@@ -153,6 +168,7 @@ struct Config {
     Log log;
     Kv kv;
     Tools tools;
+    Prefix prefix;
     std::vector<Model> models;
     std::vector<Backend> backends;
     std::vector<Route> routes;

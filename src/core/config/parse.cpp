@@ -28,6 +28,8 @@ constexpr Section auth_keys_section{"[[auth.keys]]", "auth.keys"};
 constexpr Section log_section{"[log]", "log"};
 constexpr Section kv_section{"[kv]", "kv"};
 constexpr Section tools_section{"[tools]", "tools"};
+constexpr Section prefix_section{"[prefix]", "prefix"};
+constexpr Section prefix_rule_section{"[[prefix.rule]]", "prefix.rule"};
 constexpr Section model_section{"[[model]]", "model"};
 constexpr Section backend_section{"[[backend]]", "backend"};
 constexpr Section route_section{"[[route]]", "route"};
@@ -148,9 +150,11 @@ void read_list(const toml::table& parent, std::string_view name, const Section& 
 }
 
 void read_root(const toml::table& file, Config& config, Positions& at, Problems& out) {
-    static constexpr std::array<std::string_view, 8> tables = {"server", "auth", "log", "kv", "tools", "model", "backend", "route"};
+    static constexpr std::array<std::string_view, 9> tables = {"server", "auth",  "log",     "kv",   "tools",
+                                                               "prefix", "model", "backend", "route"};
     static constexpr std::array<std::string_view, 2> in_server = {"tls", "limits"};
     static constexpr std::array<std::string_view, 1> in_auth = {"keys"};
+    static constexpr std::array<std::string_view, 1> in_prefix = {"rule"};
     for (const auto& [key, node] : file) {
         if (std::ranges::find(tables, key.str()) == tables.end()) unknown(key, root, tables, out);
     }
@@ -177,6 +181,10 @@ void read_root(const toml::table& file, Config& config, Positions& at, Problems&
     }
     if (const auto* tools = table_at(file, "tools", tools_section.title, out)) {
         read_table(*tools, tools_section, tools_keys(), config.tools, out);
+    }
+    if (const auto* prefix = table_at(file, "prefix", prefix_section.title, out)) {
+        read_table(*prefix, prefix_section, prefix_keys(), config.prefix, out, in_prefix);
+        read_list(*prefix, "rule", prefix_rule_section, prefix_rule_keys(), config.prefix.rules, at.prefix_rules, out);
     }
     read_list(file, "model", model_section, model_keys(), config.models, at.models, out);
     read_list(file, "backend", backend_section, backend_keys(), config.backends, at.backends, out);

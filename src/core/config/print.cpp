@@ -167,6 +167,9 @@ std::string example() {
     annotate(out, "[log]", log_keys());
     annotate(out, "[kv]", kv_keys());
     annotate(out, "[tools]", tools_keys());
+    annotate(out, "[prefix]", prefix_keys());
+    out += "# Other steps for some requests; the first rule that fits wins. Without steps: none.\n";
+    annotate(out, "#[[prefix.rule]]", prefix_rule_keys());
     out += "# A local model, served by an engine of its own. Repeat for more.\n";
     annotate(out, "#[[model]]", model_keys());
     out += "# An OpenAI-compatible server. Repeat for more.\n";
@@ -187,6 +190,9 @@ std::string to_toml(const Config& config) {
     print(out, "[log]", log_keys(), config.log);
     print(out, "[kv]", kv_keys(), config.kv);
     print(out, "[tools]", tools_keys(), config.tools);
+    print(out, "[prefix]", prefix_keys(), config.prefix);
+    if (config.prefix.steps.empty()) out += "steps = []\n";
+    for (const PrefixRule& rule : config.prefix.rules) print(out, "[[prefix.rule]]", prefix_rule_keys(), rule);
     for (const Model& model : config.models) print(out, "[[model]]", model_keys(), model);
     for (const Backend& backend : config.backends) print(out, "[[backend]]", backend_keys(), backend);
     for (const Route& route : config.routes) print(out, "[[route]]", route_keys(), route);

@@ -16,6 +16,7 @@ constexpr std::int64_t max_tokens = std::int64_t{1} << 26;
 constexpr std::string_view levels[] = {"error", "warn", "info", "debug"};
 constexpr std::string_view formats[] = {"text", "json"};
 constexpr std::string_view flash[] = {"on", "off", "auto"};
+constexpr std::string_view prefix_steps[] = {"environment", "pinned", "tools", "compaction"};
 constexpr std::string_view on_invalid[] = {"pass", "content", "error"};
 constexpr std::string_view cache_types[] = {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0"};
 
@@ -110,6 +111,24 @@ constexpr Entry<Tools> tools_[] = {
      "What the client gets of a call that is still not valid: pass (what the model wrote, so that the client\n"
      "can tell it), content (a text that says what was wrong) or error.",
      "", 0, 0, on_invalid},
+};
+
+constexpr Entry<Prefix> prefix_[] = {
+    {"steps", &Prefix::steps,
+     "What is done to prompts of local models so that the cache can keep them (docs/guide/prefix.md): environment\n"
+     "(what differs between projects and days goes behind the tools), pinned (what changes inside a session keeps\n"
+     "its first form), tools (a lasting order), compaction (a summary is written from the session's own state).\n"
+     "[] turns all of it off; one request does so with \"localcode\": {\"prefix\": false}.",
+     "", 0, 0, prefix_steps},
+};
+
+constexpr Entry<PrefixRule> prefix_rule[] = {
+    {"model", &PrefixRule::model, "Only requests to this model.", "\"coder\""},
+    {"client", &PrefixRule::client, "Only requests of this client (opencode, claude, codex, qwen, ...).", "\"opencode\""},
+    {"backend", &PrefixRule::backend,
+     "Requests to this [[backend]]. Without it a rule is about local models; remote ones get requests as they came.",
+     "\"cloud\""},
+    {"steps", &PrefixRule::steps, "The steps instead of those above.", "[\"tools\"]", 0, 0, prefix_steps},
 };
 
 constexpr Entry<Key> auth_keys_[] = {
@@ -257,7 +276,6 @@ constexpr Later later[] = {
     {"kv", "writes_per_day"},
     {"", "queue"},
     {"", "grammar"},
-    {"", "prefix"},
     {"", "search"},
     {"server", "progress"},
     {"server", "memory_budget"},
@@ -299,6 +317,12 @@ Entries<Kv> kv_keys() {
 }
 Entries<Tools> tools_keys() {
     return tools_;
+}
+Entries<Prefix> prefix_keys() {
+    return prefix_;
+}
+Entries<PrefixRule> prefix_rule_keys() {
+    return prefix_rule;
 }
 Entries<Model> model_keys() {
     return model;

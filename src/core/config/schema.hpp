@@ -48,6 +48,8 @@ using Entries = std::span<const Entry<T>>;
 [[nodiscard]] Entries<Log> log_keys();
 [[nodiscard]] Entries<Kv> kv_keys();
 [[nodiscard]] Entries<Tools> tools_keys();
+[[nodiscard]] Entries<Prefix> prefix_keys();  ///< without the list `rules`
+[[nodiscard]] Entries<PrefixRule> prefix_rule_keys();
 [[nodiscard]] Entries<Model> model_keys();
 [[nodiscard]] Entries<Backend> backend_keys();
 [[nodiscard]] Entries<Route> route_keys();

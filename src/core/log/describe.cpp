@@ -61,6 +61,27 @@ std::string safe_preview(std::string_view text) {
     return printable(redact(cut_utf8(text, 8 * preview_chars)), preview_chars - 3);
 }
 
+std::string prompt_steps(const RequestRecord& record) {
+    std::string out;
+    for (std::size_t i = 0; i < record.prompt.size(); ++i) {
+        bool again = false;
+        for (std::size_t j = 0; j < i; ++j) again = again || record.prompt[j].step == record.prompt[i].step;
+        if (!again) out += (out.empty() ? "" : ", ") + record.prompt[i].step;
+    }
+    return out;
+}
+
+void note_prompt_edit(RequestRecord& record, std::string_view step, std::string_view where, std::string_view before,
+                      std::string_view after) {
+    if (record.prompt.size() >= max_logged_edits) return;
+    const auto bounded = [](std::string_view text) {
+        std::string out = redact(cut_utf8(text, max_edit_bytes));
+        if (text.size() > max_edit_bytes) out += "\n... (" + std::to_string(text.size()) + " bytes)";
+        return out;
+    };
+    record.prompt.push_back({std::string(step), printable(where, 100), bounded(before), bounded(after)});
+}
+
 void describe(const api::RequestView& view, RequestRecord& record) {
     record.dialect = name_of(view.dialect);
     record.model_asked = printable(view.model, 200);

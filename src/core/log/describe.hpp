@@ -20,4 +20,11 @@ void describe(const api::RequestView& view, RequestRecord& record);
 /// `printable(redact(text))`.
 [[nodiscard]] std::string safe_preview(std::string_view text);
 
+/// The steps that changed the prompt, each once: "environment, tools".
+[[nodiscard]] std::string prompt_steps(const RequestRecord& record);
+
+/// Keeps what a step changed, bounded and redacted.
+void note_prompt_edit(RequestRecord& record, std::string_view step, std::string_view where, std::string_view before,
+                      std::string_view after);
+
 }  // namespace lc::log

@@ -210,6 +210,7 @@ std::string format_response(const RequestRecord& record, const Style& style) {
     if (record.usage) out += "\n  " + usage_text(*record.usage);
     if (const std::string times = times_text(record); !times.empty()) out += "\n  " + paint.dim(times);
     if (!record.cache_outcome.empty()) out += "\n  cache " + word(record.cache_outcome);
+    if (const auto steps = prompt_steps(record); !steps.empty()) out += "\n  prompt changed: " + steps;
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/api/splice.hpp"
+#include "core/log/describe.hpp"
 
 namespace lc::log {
 
@@ -135,7 +136,8 @@ std::string response_line(const RequestRecord& r) {
                     .number("total", r.ms.total)
                     .done());
     o.number("tokens_per_second", r.tokens_per_second).number("bytes_in", r.bytes_in).number("bytes_out", r.bytes_out);
-    o.text("error_code", r.error_code).text("error_detail", r.error_detail).text("cache", r.cache_outcome);
+    o.text("error_code", r.error_code).text("error_detail", r.error_detail).text("cache", r.cache_outcome)
+        .text("prompt_changed", prompt_steps(r));
     return o.flag_if("cancelled", r.cancelled).done();
 }
 

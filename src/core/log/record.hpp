@@ -15,6 +15,8 @@ inline constexpr std::size_t preview_chars = 150;  ///< of a message or an answe
 inline constexpr std::size_t max_arguments_bytes = 2048;  ///< of one tool call's arguments
 inline constexpr std::size_t max_logged_messages = 200;   ///< the last ones of a longer history
 inline constexpr std::size_t max_logged_tools = 128;      ///< tool names
+inline constexpr std::size_t max_edit_bytes = 4096;       ///< of each side of an edit of the prompt
+inline constexpr std::size_t max_logged_edits = 16;
 inline constexpr std::size_t max_logged_calls = 64;       ///< tool calls of one answer, names of one message
 
 struct MessageSummary {
@@ -49,6 +51,14 @@ struct TimingSummary {
     std::optional<double> first_token;  ///< since the request was read: first text, reasoning or tool call
     std::optional<double> total;        ///< since the request was read: until the last byte was written
     bool operator==(const TimingSummary&) const = default;
+};
+
+/// One place of the prompt that was put into another form (core/prefix).
+struct PromptEdit {
+    std::string step;           ///< environment | pinned | tools | compaction
+    std::string where;          ///< "message 0 (system)", "tool bash"
+    std::string before, after;  ///< at most max_edit_bytes of each, redacted
+    bool operator==(const PromptEdit&) const = default;
 };
 
 struct RequestRecord {
@@ -87,6 +97,7 @@ struct RequestRecord {
     std::string route_reason;   ///< as in x-localcode-route
     std::string cache_outcome;  ///< as in x-localcode-cache
     std::string prefix;  ///< message keys of a local request, "key:bytes" each (core/log/prefix.hpp); empty: none
+    std::vector<PromptEdit> prompt;  ///< at most max_logged_edits; empty: the prompt went as it came
     bool cancelled = false;     ///< the client left or asked to stop
     std::string request_body, response_body;  ///< as they came and went; empty unless log.bodies is on
     bool operator==(const RequestRecord&) const = default;

@@ -35,6 +35,12 @@ void members(R& r, F&& f) {
 }
 
 template <class R, class F>
+requires std::same_as<std::remove_const_t<R>, log::PromptEdit>
+void members(R& r, F&& f) {
+    f("step", r.step), f("where", r.where), f("before", r.before), f("after", r.after);
+}
+
+template <class R, class F>
 requires std::same_as<std::remove_const_t<R>, UsageSummary>
 void members(R& r, F&& f) {
     f("prompt", r.prompt), f("completion", r.completion), f("total", r.total), f("cached", r.cached);
@@ -60,7 +66,7 @@ void members(R& r, F&& f) {
     f("finish_reason", r.finish_reason), f("usage", r.usage), f("status", r.status), f("error_code", r.error_code);
     f("error_detail", r.error_detail), f("ms", r.ms), f("tokens_per_second", r.tokens_per_second);
     f("bytes_in", r.bytes_in), f("bytes_out", r.bytes_out), f("route_reason", r.route_reason), f("route", r.route);
-    f("cache_outcome", r.cache_outcome), f("prefix", r.prefix), f("cancelled", r.cancelled);
+    f("cache_outcome", r.cache_outcome), f("prefix", r.prefix), f("cancelled", r.cancelled), f("prompt", r.prompt);
 }
 
 template <class R>
