@@ -5,8 +5,8 @@
                     [--context 16384] [--scale 1.0] [--turns 20] [--only second,day,...]
 
 The texts are made up; their sizes and order are those of the real client: a system text of about 9.6 kB that ends with the
-environment, the project's instructions and the skills, ten tools of about 21 kB, sorted by name. Each case runs in a gateway
-of its own for each side, after a first session of another project. `--scale` shortens system text and tools.
+environment, the project's instructions and the skills, ten tools of about 21 kB, sorted by name. All cases of one side run
+in one gateway, after a first session in another project; each has sessions of its own or continues that first one. `--scale` shortens system text and tools.
 """
 import argparse
 import datetime
@@ -195,21 +195,22 @@ def main():
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     print(f"{datetime.date.today()}, {os.cpu_count()} cores ({cpu}), {pathlib.Path(args.model).name}, system text and tools of "
           f"{len(json.dumps(shape.tools)) + len(shape.system('/', MONDAY)['content'])} bytes\n")
-    print("| case | tokens | prefilled as sent | transformed | times fewer | first token as sent, s | transformed, s |\n|---|---|---|---|---|---|---|")
+    found = {}
     try:
-        for name in args.only.split(","):
-            title, case = CASES[name]
-            found = []
-            for steps in ([], ["environment", "pinned", "tools", "compaction"]):
-                side = Side(args, folder, steps)
-                side.send("a", [shape.system("/home/u/one", MONDAY), user("Say hello")], shape.tools)
-                rows = case(side, shape, args.turns)
-                found.append((sum(r[0] for r in rows), rows[-1][1], sum(r[2] for r in rows)))
-                side.stop()
-            (sent, tokens, sent_s), (fresh, _, fresh_s) = found
-            print(f"| {title} | {tokens} | {sent} | {fresh} | {sent / max(1, fresh):.1f} | {sent_s:.2f} | {fresh_s:.2f} |", flush=True)
+        for steps in ([], ["environment", "pinned", "tools", "compaction"]):
+            side = Side(args, folder, steps)
+            first = side.send("a", [shape.system("/home/u/one", MONDAY), user("Say hello")], shape.tools)
+            print(f"steps {json.dumps(steps)}: first request ever {first[0]} tokens, {first[2]:.2f} s", flush=True)
+            for name in args.only.split(","):
+                rows = CASES[name][1](side, shape, args.turns)
+                found.setdefault(name, []).append((sum(r[0] for r in rows), rows[-1][1], sum(r[2] for r in rows)))
+                print(f"  {CASES[name][0]}: {found[name][-1]}", flush=True)
+            side.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    print("\n| case | tokens | prefilled as sent | transformed | times fewer | first token as sent, s | transformed, s |\n|---|---|---|---|---|---|---|")
+    for name, ((sent, tokens, sent_s), (fresh, _, fresh_s)) in found.items():
+        print(f"| {CASES[name][0]} | {tokens} | {sent} | {fresh} | {sent / max(1, fresh):.1f} | {sent_s:.2f} | {fresh_s:.2f} |")
 
 
 if __name__ == "__main__":
