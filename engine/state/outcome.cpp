@@ -20,6 +20,10 @@ std::string to_line(const StateOutcome& o) {
             out[name] = *text;
         }
     }
+    out["generation"] = o.generation;
+    if (const auto& h = o.history) {
+        out["history"] = {{"tokens", h->kept}, {"turns", h->turns}, {"slot", h->slot_known}, {"state", h->state_known}};
+    }
     if (!o.bad.empty()) {
         json bad = json::array();
         for (const auto& file : o.bad) {

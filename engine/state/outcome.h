@@ -1,8 +1,10 @@
 // What became of a request's state.
 #pragma once
+#include "state/exact.h"
 #include "state/plan.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct StateOutcome {
     double ms = 0;
     std::string reason;
     std::vector<BadFile> bad;
+    std::uint64_t generation = 0;        ///< of the slot from now on
+    std::optional<ExactPrompt> history;  ///< nothing: not asked for
 };
 std::string to_line(const StateOutcome& outcome);  ///< JSON, one line
 

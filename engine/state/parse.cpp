@@ -9,6 +9,44 @@ namespace {
 [[noreturn]] void refuse(const char* what, const char* why) {
     throw std::invalid_argument("'" + std::string(what) + "' " + why);
 }
+constexpr std::size_t most_turns = 4096;
+
+/// [[begin, end], ...], ascending.
+std::vector<KnownTurn> parse_turns(const json& value) {
+    if (!value.is_array() || value.size() > most_turns) {
+        refuse("history", "must have short lists of turns");
+    }
+    std::vector<KnownTurn> out;
+    for (const auto& turn : value) {
+        const auto ends = parse_counts(turn, 2, "history");
+        if (ends.size() != 2 || (!out.empty() && ends[0] < out.back().end)) {
+            refuse("history", "must have ascending turns");
+        }
+        out.push_back({ends[0], ends[1]});
+    }
+    return out;
+}
+
+HistoryRequest parse_history(const json& value, std::size_t n_states) {
+    HistoryRequest out;
+    if (!value.is_object()) {
+        refuse("history", "must be an object");
+    }
+    const auto generation = value.value("generation", json(0));
+    if (!generation.is_number_integer() || generation.get<std::int64_t>() < 0) {
+        refuse("history", "must have a generation that is a number");
+    }
+    out.generation = generation.get<std::uint64_t>();
+    out.slot = parse_turns(value.value("slot", json::array()));
+    const auto states = value.value("states", json::array());
+    if (!states.is_array() || states.size() > n_states) {
+        refuse("history", "must have turns of the states that are named");
+    }
+    for (const auto& turns : states) {
+        out.states.push_back(parse_turns(turns));
+    }
+    return out;
+}
 }  // namespace
 
 lc::Digest parse_name(const json& value, const char* what) {
@@ -61,6 +99,9 @@ StateRequest parse_state_request(const json& member) {
     }
     if (member.contains("checkpoints")) {
         out.checkpoints = parse_counts(member.at("checkpoints"), 8, "checkpoints");
+    }
+    if (member.contains("history")) {
+        out.history = parse_history(member.at("history"), out.states.size());
     }
     return out;
 }

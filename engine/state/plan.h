@@ -2,6 +2,7 @@
 // the main loop only copies. Reads headers, not rows; tells the system which files come next.
 #pragma once
 #include "state/files.h"
+#include "state/history.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,13 @@
 #include <string>
 #include <vector>
 
+/// Which answers among known tokens mean what the prompt says in their place.
+struct HistoryRequest {
+    std::uint64_t generation = 0;                ///< of the slot that `slot` is about
+    std::vector<KnownTurn> slot;
+    std::vector<std::vector<KnownTurn>> states;  ///< as StateRequest::states; may be shorter
+};
+
 /// `localcode_state` of a request (docs/formats/engine-state.md), without its token.
 struct StateRequest {
     lc::kv::Scope scope;
@@ -17,6 +25,7 @@ struct StateRequest {
     bool chunks = false;
     std::optional<std::uint32_t> limit;
     std::vector<std::uint32_t> checkpoints;  ///< ascending
+    std::optional<HistoryRequest> history;   ///< nothing: the prompt is taken as it was rendered
 };
 
 struct BadFile {

@@ -256,6 +256,7 @@ json SaveJob::finish() {
     const auto& tokens = contents_.tokens;
     return {{"event", "done"},
             {"n_tokens", n_tokens_},
+            {"generation", generation_},
             {"tokens", std::vector<kv::Token>(tokens.begin(), tokens.begin() + n_tokens_)},
             {"media", json::array()},
             {"has_chunks", contents_.memory.rows != nullptr},

@@ -70,6 +70,7 @@ void StateService::loaded(server_context& context, const common_params& params) 
     context_ = &context;
     swa_full_ = params.swa_full;
     auto* ctx = context.get_llama_context();
+    vocab_ = llama_model_get_vocab(llama_get_model(ctx));
     const auto memory = memory_of(ctx, swa_full_);
     std::string why = memory.why;
     if (dir_.empty() || token_.empty()) {
@@ -185,6 +186,8 @@ void StateService::on_request(const json& body, server_task& task) {
     }
     const auto begin = std::chrono::steady_clock::now();
     if (task.params.cache_prompt && task.params.lora.empty()) {
+        pending->prompt = exact_prompt_of(pending->request, task);
+        take_from_states(pending->prompt, pending->request, dir_, vocab_, task);
         pending->plan = plan_restore(dir_, pending->request, needs_, text_prefix(task.tokens), task.tokens.size());
     }
     pending->plan_ms = ms_since(begin);
@@ -202,6 +205,7 @@ SlotEntry& StateService::entry(int id) {
 void StateService::before_start(const server_slot_view& view, server_task& task) {
     PendingPtr pending;
     bool clear = false;
+    std::uint64_t generation = 0;
     {
         const std::lock_guard lock(mutex_);
         // A further choice of a request copies the memory of the first one.
@@ -210,7 +214,11 @@ void StateService::before_start(const server_slot_view& view, server_task& task)
         }
         auto& slot = entry(view.id);
         slot.busy = true;
+        if (pending && pending->request.history) {
+            pending->slot_known = slot.generation == pending->request.history->generation;
+        }
         ++slot.generation;
+        generation = slot.generation;
         const bool foreign = !task.params.lora.empty();
         // llama.cpp would go on with tokens that other adapters have computed.
         clear = slot.foreign && !foreign;
@@ -229,15 +237,20 @@ void StateService::before_start(const server_slot_view& view, server_task& task)
         clear_slot(view);
     }
     if (pending && enabled() && !task.is_child()) {
-        start_with_state(view, task, *pending);
+        start_with_state(view, task, *pending, generation);
     }
 }
 
-void StateService::start_with_state(const server_slot_view& view, server_task& task, Pending& pending) {
+void StateService::start_with_state(const server_slot_view& view, server_task& task, Pending& pending, std::uint64_t generation) {
     const auto begin = std::chrono::steady_clock::now();
+    take_from_slot(pending.prompt, pending.request, pending.slot_known, view, task, pending.plan);
     const auto& plan = pending.plan;
     StateOutcome out;
     out.slot = view.id;
+    out.generation = generation;
+    if (pending.request.history) {
+        out.history = std::move(pending.prompt);
+    }
     out.prompt = static_cast<std::uint32_t>(task.tokens.size());
     out.reason = plan.reason;
     out.bad = plan.bad;

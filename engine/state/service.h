@@ -63,6 +63,8 @@ class StateService {
     struct Pending {
         StateRequest request;
         Plan plan;
+        ExactPrompt prompt;
+        bool slot_known = false;  ///< the slot is as the request's history says
         std::optional<StateOutcome> outcome;  ///< guarded by mutex_
         double plan_ms = 0;
     };
@@ -70,12 +72,13 @@ class StateService {
 
     void on_request(const json& body, server_task& task);
     void before_start(const server_slot_view& view, server_task& task);
-    void start_with_state(const server_slot_view& view, server_task& task, Pending& pending);
+    void start_with_state(const server_slot_view& view, server_task& task, Pending& pending, std::uint64_t generation);
     void on_finish(const server_slot_view& view);
     SlotEntry& entry(int id);  ///< mutex_ held
 
     const std::string dir_, token_;
     server_context* context_ = nullptr;
+    const llama_vocab* vocab_ = nullptr;
     bool swa_full_ = false;
     PlanNeeds needs_;
     json state_;

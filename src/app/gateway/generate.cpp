@@ -167,6 +167,7 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
         turn.record.error_detail = error.detail;
     } else {
         auto events = api::read_whole(turn.match.dialect, *body);
+        hear(turn, events);
         *body = co_await mend_whole(gateway, turn, std::move(*body), events);
         note_events(gateway, turn, events);
         if (auto failed = tools_failure(turn)) co_return tl::unexpected(named(gateway, turn, *failed));

@@ -47,6 +47,12 @@ void note_seat(Gateway& gateway, Turn& turn, const net::ResponseHead& head);
 /// The turn is over: its slot is free. `good`: the answer is complete.
 void leave_seat(Gateway& gateway, Turn& turn, bool good);
 
+// history.cpp: token-exact history (docs/adr/0007).
+/// Events of the engine's answer as they came.
+void hear(Turn& turn, const std::vector<api::StreamEvent>& events);
+/// The answer's key, when it is whole and the model ended it itself.
+[[nodiscard]] std::optional<Digest> answered(const Turn& turn);
+
 // relay.cpp
 /// Relays an event stream frame by frame while the tally looks on. Sends the head when the first frame arrives, unless it
 /// was sent, and ends the client's body when the answer is complete. Error: what cut it short, or the error event that

@@ -46,6 +46,8 @@ void declare_metrics(metrics::Metrics& m) {
     metrics::declare(m, "kv_bytes", "gauge", "Bytes of stored states.");
     metrics::declare(m, "route_prediction_error_seconds", "histogram", "Predicted against measured time to first token.");
     metrics::declare(m, "route_fallbacks_total", "counter", "Requests that went to another place because one failed.");
+    metrics::declare(m, "history_kept_tokens_total", "counter",
+                     "Prompt tokens taken as the model generated them where a new tokenisation differs.");
     metrics::declare(m, "streams_open", "gauge", "Streamed answers under way.");
 }
 

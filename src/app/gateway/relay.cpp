@@ -45,6 +45,14 @@ const api::StreamFailure* failure_in(const std::vector<api::StreamEvent>& events
     return nullptr;
 }
 
+/// What became of token-exact history; empty: nothing was to be done.
+std::string history_text(const Turn& turn) {
+    if (turn.heard && !states::keeps_history(*turn.seat)) return R"(,"exact_history":"absent")";
+    const auto& report = states::report(*turn.seat);
+    if (!report || !report->history || report->history->tokens == 0) return {};
+    return fmt::format(R"(,"exact_history":{{"tokens":{},"turns":{}}})", report->history->tokens, report->history->turns);
+}
+
 /// What is only known at the end.
 std::string closing_comment(const Turn& turn) {
     std::string json = fmt::format(R"({{"id":"{}","total_ms":{:.1f})", turn.id, ms_since(turn.began));
@@ -64,6 +72,7 @@ std::string closing_comment(const Turn& turn) {
             json += fmt::format(R"(,"restored_tokens":{},"restored_bytes":{},"restore_ms":{:.1f})", report->used,
                                 report->bytes, report->ms);
         }
+        json += history_text(turn);
     }
     return api::comment_frame("localcode " + json + "}");
 }
@@ -105,6 +114,7 @@ void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
         if (opened.repeated) continue;
         const auto events = api::read(relay.reader, frame);
         note_progress(turn, events);
+        hear(turn, events);
         if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
         const auto shown = watch_tools(turn, frame, events);
         note_events(gateway, turn, shown.events);
@@ -266,6 +276,7 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
         for (const auto& frame : frames) {
             const auto events = api::read(reader, frame);
             if (const auto* error = failure_in(events)) co_return tl::unexpected(error->error);
+            hear(turn, events);
             if (!api::is_progress_only(frame)) collect(gateway, turn, assembly, watch_tools(turn, frame, events));
         }
         frames.clear();

@@ -1,6 +1,7 @@
 // The request's slot and the state it starts from: what app/states decides, told to the client, the log and the metrics.
 #include "app/gateway/prompt.hpp"
 #include "base/sha256.hpp"
+#include "core/kv/keys/answer.hpp"
 #include "core/log/prefix.hpp"
 
 namespace lc::gateway {
@@ -67,6 +68,13 @@ void begin(Gateway& gateway, Turn& turn, const states::StateReport* report) {
     if (report->from == "state" || report->from == "chunks") {
         metrics::observe(gateway.metrics, "kv_restore_seconds", {}, report->ms / 1000);
     }
+    if (report->history && report->history->tokens > 0) {
+        const auto& kept = *report->history;
+        metrics::add(gateway.metrics, "history_kept_tokens_total", {}, kept.tokens);
+        say(gateway, Level::debug,
+            "request " + turn.id + ": " + std::to_string(kept.tokens) + " tokens of its history as the model generated them" +
+                (kept.turns > 0 ? ", " + std::to_string(kept.turns) + " answers that the client writes differently" : ""));
+    }
 }
 
 }  // namespace
@@ -75,6 +83,7 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
     if (!uses_slot(turn.match.endpoint)) co_return Result<void>{};
     const auto& body = request(*turn.exchange).body;
     kv::MessageKeys keys;
+    std::vector<std::optional<Digest>> answers;
     states::Want want;
     want.kind = turn.prompt && turn.prompt->as_session ? "main" : turn.kind;
     want.cache = turn.view.extensions.cache;
@@ -83,8 +92,16 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
     want.view = &turn.view;
     want.several = takes_several(turn, body);
     if (has_messages(turn.match.dialect)) {
-        keys = kv::message_keys(turn.view, body);
+        const auto texts = kv::canonical_texts(turn.view, body);
+        keys = kv::message_keys(turn.view, texts);
         want.keys = &keys;
+        turn.heard.reset();
+        if (gateway.options.config.prefix.exact_history && turn.view.media == 0) {
+            answers = kv::answer_keys(texts, keys);
+            want.answers = &answers;
+            turn.heard.emplace();
+            turn.heard->asked = keys.last();
+        }
         want.session = turn.record.session;
         want.own_session = !turn.session.id.empty();
         turn.cache_key = hex(keys.last());
@@ -132,6 +149,7 @@ void leave_seat(Gateway& gateway, Turn& turn, bool good) {
         how.cached = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n));
         how.generated = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->predicted_n));
     }
+    how.answer = answered(turn);
     states::finished(*turn.seat, how);
     if (const auto known = states::outcome(*turn.seat)) {
         turn.record.cache_outcome = states::print(*known);

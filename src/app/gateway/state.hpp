@@ -19,6 +19,7 @@
 #include "core/api/request_view.hpp"
 #include "core/api/session.hpp"
 #include "core/api/stream_event.hpp"
+#include "core/kv/keys/answer.hpp"
 #include "core/log/record.hpp"
 #include "core/log/tally.hpp"
 #include "core/metrics/metrics.hpp"
@@ -42,6 +43,15 @@ struct Backend {
     net::CallPtr question;      ///< the call by which it is being asked
 };
 
+/// What an engine answered, before anything of it is mended.
+struct Heard {
+    Digest asked{};  ///< key of all that was asked
+    kv::Answer answer;
+    std::string finish;
+    std::size_t bytes = 0;
+    bool whole = true;  ///< false: too long, or more than one choice
+};
+
 /// One request that is being answered. Lives in its handler's coroutine frame; `Gateway::turns` points at it meanwhile.
 struct Turn {
     net::Exchange* exchange = nullptr;
@@ -62,6 +72,7 @@ struct Turn {
     states::SeatPtr seat;        ///< its slot of a local engine; null: none (yet)
     bool seated = false;         ///< the engine has begun with it
     std::string cache_key;       ///< hexadecimal, of all its messages; empty: it has none
+    std::optional<Heard> heard;  ///< nothing: nobody will compare
     bool cancelled = false;
     bool ended = false;          ///< the answer's end is being written: no more pings
     std::string retry_after_ms;  ///< as the place that refused said it; empty: it did not

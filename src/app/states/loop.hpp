@@ -31,6 +31,7 @@ struct HeadProbe {
 struct Held {
     std::string session, name_space;
     std::vector<kv::StateKey> keys;  ///< ascending by tokens
+    std::uint64_t generation = 0;    ///< of the slot, as the engine counts; 0: not known
     std::vector<Digest> chain;       ///< of the last request: head, then messages
     HeadProbe head;
     std::uint64_t serial = 0;        ///< of the request that left it
@@ -62,6 +63,7 @@ struct EngineSlots {
     net::Target target;
     bool ours = false;
     EngineState about;
+    bool exact_history = false;  ///< it keeps the tokens of a history as they were generated
     bool identity_asked = false;
     std::optional<Digest> identity;
     std::string why_not = "starting";  ///< no identity: one word for the cache header
@@ -114,6 +116,9 @@ class Seat {
     std::vector<Member> members;
     std::vector<Digest> pinned;
     std::vector<Digest> chain;  ///< keys of the request: head, then messages; empty: none
+    std::vector<std::optional<Digest>> answers;  ///< of the history, as kv::answer_keys
+    bool exact = false;                          ///< token-exact history was asked for
+    std::vector<kv::StateKey> known_keys;        ///< of the state that was named to the engine
     HeadProbe head;
     Expected expected;
     std::optional<StateReport> report;

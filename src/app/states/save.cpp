@@ -118,7 +118,9 @@ Committed carry_out(kv::Store& store, const Commit& commit) {
     auto manifest = manifest_of(commit.scope, commit.rendering, commit.saved, commit.saved.n_tokens, commit.model);
     manifest.session = commit.held.session;
     for (const auto& key : commit.held.keys) {
-        if (key.n_tokens <= commit.saved.n_tokens) manifest.keys.push_back(key);
+        // An answer is only known as long as nobody else has used the slot.
+        const bool sure = key.kind != kv::KeyKind::answer || commit.saved.generation == commit.held.generation;
+        if (sure && key.n_tokens <= commit.saved.n_tokens) manifest.keys.push_back(key);
     }
     const auto done = kv::commit_save(store, commit.begun.id, manifest);
     if (!done) out.problem = done.error().detail;

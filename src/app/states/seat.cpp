@@ -9,6 +9,20 @@ const std::vector<Member>& members(const Seat& seat) { return seat.members; }
 
 std::optional<CacheOutcome> outcome(const Seat& seat) { return seat.outcome; }
 const std::optional<StateReport>& report(const Seat& seat) { return seat.report; }
+bool keeps_history(const Seat& seat) { return seat.exact; }
+
+namespace {
+
+/// Keys whose tokens the prompt has, wherever they came from. The engine compared.
+void note_history(Held& held, const Seat& seat, const HistoryReport& told) {
+    const auto beyond = [](std::uint32_t n) { return [n](const kv::StateKey& key) { return key.n_tokens > n; }; };
+    std::erase_if(held.keys, beyond(told.slot));
+    auto others = seat.known_keys;
+    std::erase_if(others, beyond(told.state));
+    if (held.keys.empty() || (!others.empty() && others.back().n_tokens > held.keys.back().n_tokens)) held.keys = std::move(others);
+}
+
+}  // namespace
 
 void started(Seat& seat, const StateReport* report) {
     if (seat.lock) {
@@ -19,6 +33,9 @@ void started(Seat& seat, const StateReport* report) {
     unpin(seat);
     if (!report || !seat.chosen) return;
     seat.report = *report;
+    auto& held = seat.engine->held[seat.slot];
+    held.generation = report->generation;
+    if (report->history) note_history(held, seat, *report->history);
     seat.outcome = outcome_of(seat.expected, report->used, report->prompt, report->reason);
     if (seat.in_memory && seat.expected.whole && report->had == 0 && seat.expected.tokens > 0) {
         count(*seat.states, "slot_lost");
@@ -50,6 +67,10 @@ void finished(Seat& seat, const Finished& how) {
         std::erase_if(held.keys, [&](const kv::StateKey& key) { return key.n_tokens >= prompt; });
         held.keys.push_back({seat.chain.back(), prompt,
                              seat.chain.size() == 1 ? kv::KeyKind::head : kv::KeyKind::message});
+        // The last token that was sampled is not in memory: the end of the turn.
+        if (how.good && how.answer && how.generated > 1 && seat.exact && held.generation > 0) {
+            held.keys.push_back({*how.answer, prompt + how.generated - 1, kv::KeyKind::answer});
+        }
     }
     if (seat.keeps && engine.identity && seat.states->is_open) {
         engine.slots[seat.slot].unsaved = std::max<std::uint64_t>(1, prompt + how.generated);

@@ -99,6 +99,7 @@ EnginePtr engine_of(const StatesPtr& states, const engines::Ready& ready) {
     engine->meta = ready.meta;
     if (ready.meta) {
         engine->about = parse_engine_state(ready.meta->about);
+        engine->exact_history = engine->ours && engine->about.supported && engines::has_feature(ready, "exact_history");
         engine->rendering = sha256(ready.meta->chat_template);
     }
     const auto n = static_cast<std::size_t>(std::max<std::int64_t>(ready.slots, 1));
@@ -214,6 +215,7 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     held.head = seat->head;
     held.serial = ++states->order;
     held.worth_saving = seat->keeps;
+    held.generation = 0;  // until the engine tells
     co_return seat;
 }
 

@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "core/kv/keys/keys.hpp"
 #include "core/states/exchange.hpp"
+#include "core/states/history.hpp"
 #include "core/states/outcome.hpp"
 #include "shell/kv/store.hpp"
 #include "shell/net/http_client.hpp"
@@ -60,6 +61,7 @@ struct Want {
     const kv::MessageKeys* keys = nullptr;  ///< null: the endpoint has no messages
     const api::RequestView* view = nullptr;
     std::string_view body;
+    const std::vector<std::optional<Digest>>* answers = nullptr;  ///< kv::answer_keys; null: history as it is rendered
     bool several = false;          ///< takes more than one slot (n > 1, several prompts): the engine chooses
 };
 
@@ -88,6 +90,9 @@ void started(Seat& seat, const StateReport* report);
 [[nodiscard]] std::optional<CacheOutcome> outcome(const Seat& seat);
 [[nodiscard]] const std::optional<StateReport>& report(const Seat& seat);
 
+/// Whether the engine keeps the tokens of a history as they were generated; false: not (stock servers, no store).
+[[nodiscard]] bool keeps_history(const Seat& seat);
+
 /// Counts that the answer told on its way: what the outcome is made of when the engine reports nothing.
 void counted(Seat& seat, std::uint32_t prompt, std::uint32_t cached);
 
@@ -96,6 +101,7 @@ void counted(Seat& seat, std::uint32_t prompt, std::uint32_t cached);
 struct Finished {
     bool good = false;  ///< the answer is complete (not cancelled, no error)
     std::uint32_t prompt = 0, cached = 0, generated = 0;
+    std::optional<Digest> answer;  ///< kv::answer_key of what was generated, when all of it is known and the model ended it
 };
 void finished(Seat& seat, const Finished& how);
 

@@ -11,6 +11,7 @@ struct Known {
     std::vector<Digest> pinned;
     Expected expected;
     std::uint32_t n_tokens = 0;
+    std::vector<kv::StateKey> keys;
     std::string problem;
 };
 
@@ -27,19 +28,20 @@ Known look_up(kv::Store& store, const kv::Scope& scope, const Digest& rendering,
     out.pinned.push_back((*found)->manifest);
     out.n_tokens = static_cast<std::uint32_t>(state->manifest.manifest.tokens.size());
     out.expected.tokens = (*found)->n_tokens;
-    const auto& keys = state->manifest.manifest.keys;
-    out.expected.whole = !keys.empty() && keys.back().key == chain[(*found)->key_index] &&
-                         keys.back().kind == kv::KeyKind::message;
+    out.keys = std::move(state->manifest.manifest.keys);
+    const auto* last = last_message(out.keys);
+    out.expected.whole = last && last->key == chain[(*found)->key_index] && last->kind == kv::KeyKind::message;
     return out;
 }
 
 /// The longest key of the request that the slot in memory ends with or passes through.
 void expect_memory(const Held& held, const std::vector<Digest>& chain, Expected& expected) {
+    const auto* last = last_message(held.keys);
     for (const auto& key : held.keys) {
-        if (key.n_tokens <= expected.tokens) continue;
+        if (key.n_tokens <= expected.tokens || key.kind == kv::KeyKind::answer) continue;
         if (std::find(chain.begin(), chain.end(), key.key) == chain.end()) continue;
         expected.tokens = key.n_tokens;
-        expected.whole = key.key == held.keys.back().key;
+        expected.whole = key.key == last->key;
     }
 }
 
@@ -71,10 +73,11 @@ awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want) {
     const auto engine = seat.engine;
     auto& held = engine->held[seat.slot];
     if (seat.in_memory) expect_memory(held, seat.chain, seat.expected);
+    seat.exact = want.answers && engine->exact_history && !seat.chain.empty();
+    if (seat.exact) seat.answers = *want.answers;
+    const Chain chain{seat.chain, seat.answers};
     // Keys of messages that are no longer in the history lead nowhere.
-    std::erase_if(held.keys, [&](const kv::StateKey& key) {
-        return std::find(seat.chain.begin(), seat.chain.end(), key.key) == seat.chain.end();
-    });
+    held.keys = still_there(held.keys, chain);
     if (!states->is_open || !engine->identity) {
         seat.expected.reason = states->is_open ? engine->why_not : "no_store";
         co_return;
@@ -86,14 +89,15 @@ awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want) {
     Known known;
     // Who holds all but the newest messages in memory needs nothing from the disk.
     if (!seat.chain.empty() && !(seat.in_memory && seat.expected.whole)) {
-        const auto chain = seat.chain;
+        const auto keys = seat.chain;
         const auto rendering = engine->rendering;
         const auto scope = use.scope;
-        const std::function<Known()> work = [states, scope, rendering, chain] {
-            return look_up(*states->store, scope, rendering, chain);
+        const std::function<Known()> work = [states, scope, rendering, keys] {
+            return look_up(*states->store, scope, rendering, keys);
         };
         known = co_await on_thread<Known>(states->disk, work);
         seat.pinned = known.pinned;
+        seat.known_keys = still_there(known.keys, chain);
         if (known.expected.tokens > seat.expected.tokens) seat.expected = known.expected;
         if (!known.problem.empty()) say(*states, Level::warn, "kv: " + known.problem);
     }
@@ -114,6 +118,13 @@ awaitable<void> prepare_use(StatesPtr states, Seat& seat, const Want& want) {
         co_return;
     }
     use.states = known.pinned;
+    if (seat.exact) {
+        UseHistory history;
+        history.generation = seat.in_memory ? held.generation : 0;
+        if (history.generation > 0) history.slot = same_turns(held.keys, chain);
+        if (!known.pinned.empty()) history.states.push_back(same_turns(seat.known_keys, chain));
+        use.history = std::move(history);
+    }
     use.chunks = !(seat.in_memory && seat.expected.whole);
     seat.members.push_back({"localcode_state", print(use)});
 }

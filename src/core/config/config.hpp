@@ -101,6 +101,7 @@ struct PrefixRule {
 struct Prefix {
     std::vector<std::string> steps = {"environment", "pinned", "tools", "compaction"};  ///< for engines of our own
     std::vector<PrefixRule> rules;                                                      ///< the first that fits wins
+    bool exact_history = true;  ///< what a model generated keeps its tokens
     bool operator==(const Prefix&) const = default;
 };
 

@@ -120,6 +120,10 @@ constexpr Entry<Prefix> prefix_[] = {
      "its first form), tools (a lasting order), compaction (a summary is written from the session's own state).\n"
      "[] turns all of it off; one request does so with \"localcode\": {\"prefix\": false}.",
      "", 0, 0, prefix_steps},
+    {"exact_history", &Prefix::exact_history,
+     "The tokens that a local model generated stand in the next prompt as they are, also where the client or the\n"
+     "template writes the same answer differently (docs/guide/states.md). Needs localcode-engine.",
+     ""},
 };
 
 constexpr Entry<PrefixRule> prefix_rule[] = {

@@ -186,7 +186,7 @@ Result<ParsedManifest> parse_manifest(std::string_view file) {
         key.key = in.digest();
         key.n_tokens = in.number<std::uint32_t>();
         const auto kind = in.number<std::uint32_t>();
-        if (kind != static_cast<std::uint32_t>(KeyKind::head) && kind != static_cast<std::uint32_t>(KeyKind::message)) {
+        if (kind < static_cast<std::uint32_t>(KeyKind::head) || kind > static_cast<std::uint32_t>(KeyKind::answer)) {
             return damaged("kind of a key");
         }
         key.kind = static_cast<KeyKind>(kind);

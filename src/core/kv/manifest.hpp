@@ -11,9 +11,10 @@
 
 namespace lc::kv {
 
-enum class KeyKind : std::uint32_t { head = 1, message = 2 };  ///< frozen
+enum class KeyKind : std::uint32_t { head = 1, message = 2, answer = 3 };  ///< frozen
 
-/// A message key (core/kv/keys) and how many tokens the prompt has up to and including that message.
+/// A message key (core/kv/keys) and how many tokens the prompt has up to and including that message; of an answer: up to
+/// and including what the model generated (core/kv/keys/answer.hpp).
 struct StateKey {
     Digest key{};
     std::uint32_t n_tokens = 0;

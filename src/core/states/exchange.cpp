@@ -11,6 +11,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::uint64_t most_generation = std::uint64_t{1} << 62;
+
 std::optional<json::object> object_of(std::string_view text) {
     boost::system::error_code ec;
     auto value = json::parse(json::string_view(text.data(), text.size()), ec);
@@ -73,6 +75,12 @@ json::array numbers(const std::vector<std::uint32_t>& from) {
     return out;
 }
 
+json::array turns_of(const std::vector<AnswerTurn>& turns) {
+    json::array out;
+    for (const auto& turn : turns) out.push_back(json::array{turn.begin, turn.end});
+    return out;
+}
+
 Result<SaveEvent> malformed(std::string_view what) {
     return fail(Errc::bad_request, "the engine's report of a save has no valid " + std::string(what));
 }
@@ -120,6 +128,7 @@ Result<SaveEvent> parse_saved(const json::object& in) {
     }
     out.has_chunks = flag_at(in, "has_chunks", true);
     out.complete = flag_at(in, "complete", true);
+    out.generation = whole_at(in, "generation", most_generation).value_or(0);
     out.copy_ms = number_at(in, "copy_ms");
     out.ms = number_at(in, "ms");
     return SaveEvent(std::move(out));
@@ -169,6 +178,15 @@ std::string print(const UseState& use) {
     out["chunks"] = use.chunks;
     if (use.limit) out["limit"] = *use.limit;
     if (!use.checkpoints.empty()) out["checkpoints"] = numbers(use.checkpoints);
+    if (use.history) {
+        json::object history;
+        history["generation"] = use.history->generation;
+        history["slot"] = turns_of(use.history->slot);
+        json::array all;
+        for (const auto& turns : use.history->states) all.push_back(turns_of(turns));
+        history["states"] = std::move(all);
+        out["history"] = std::move(history);
+    }
     return json::serialize(out);
 }
 
@@ -185,6 +203,12 @@ std::optional<StateReport> parse_state_report(std::string_view text) {
     out.bytes = whole_at(*in, "bytes", std::uint64_t{1} << 50).value_or(0);
     out.ms = number_at(*in, "ms");
     out.reason = text_at(*in, "reason");
+    out.generation = whole_at(*in, "generation", most_generation).value_or(0);
+    const auto* history = in->if_contains("history");
+    if (const auto* told = history ? history->if_object() : nullptr) {
+        out.history = HistoryReport{tokens_at(*told, "tokens"), tokens_at(*told, "turns"), tokens_at(*told, "slot"),
+                                    tokens_at(*told, "state")};
+    }
     if (const auto* bad = list_at(*in, "bad")) {
         for (const auto& item : *bad) {
             const auto* object = item.if_object();

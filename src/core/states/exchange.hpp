@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "core/kv/identity.hpp"
 #include "core/kv/manifest.hpp"
+#include "core/states/history.hpp"
 
 namespace lc::states {
 
@@ -27,6 +28,13 @@ struct EngineState {
 /// `about`: the whole body. Anything malformed is "not supported".
 [[nodiscard]] EngineState parse_engine_state(std::string_view about);
 
+/// Token-exact history: the answers that mean the same, of what the slot holds and of each of the states.
+struct UseHistory {
+    std::uint64_t generation = 0;  ///< of the slot as `slot` knows it; 0: it is not known
+    std::vector<AnswerTurn> slot;
+    std::vector<std::vector<AnswerTurn>> states;
+};
+
 /// The member `localcode_state` of a request.
 struct UseState {
     std::string token;
@@ -35,6 +43,7 @@ struct UseState {
     bool chunks = true;
     std::optional<std::uint32_t> limit;
     std::vector<std::uint32_t> checkpoints;
+    std::optional<UseHistory> history;  ///< nothing: the prompt is taken as it was rendered
 };
 [[nodiscard]] std::string print(const UseState& use);
 
@@ -42,6 +51,12 @@ struct BadBlob {
     kv::BlobKind kind = kv::BlobKind::chunk;
     Digest name{};
     std::string why;
+};
+
+/// What became of token-exact history.
+struct HistoryReport {
+    std::uint32_t tokens = 0, turns = 0;  ///< kept in the place of others; answers that the client writes differently
+    std::uint32_t slot = 0, state = 0;    ///< leading tokens of the prompt that the slot held, and that the state has
 };
 
 /// What became of it.
@@ -54,6 +69,8 @@ struct StateReport {
     double ms = 0;
     std::string reason;
     std::vector<BadBlob> bad;
+    std::uint64_t generation = 0;  ///< of the slot from now on; 0: not told
+    std::optional<HistoryReport> history;
 };
 [[nodiscard]] std::optional<StateReport> parse_state_report(std::string_view json);
 /// The report in a frame of an answer's stream, when it is one: ": localcode-state {...}".
@@ -86,6 +103,7 @@ struct Saved {
     std::vector<SavedFile> files;
     std::vector<kv::SnapshotRef> snapshots;
     double copy_ms = 0, ms = 0;
+    std::uint64_t generation = 0;  ///< of the slot; 0: not told
 };
 struct SaveRefused {
     std::string code, message;

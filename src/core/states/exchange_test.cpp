@@ -40,6 +40,23 @@ TEST(Exchange, UseIsJson) {
                               name_a + R"("],"chunks":true,"limit":7,"checkpoints":[10,20]})");
 }
 
+TEST(Exchange, History) {
+    UseState use;
+    use.history = UseHistory{7, {{10, 20}, {30, 45}}, {{{10, 20}}, {}}};
+    EXPECT_TRUE(print(use).ends_with(R"("history":{"generation":7,"slot":[[10,20],[30,45]],"states":[[[10,20]],[]]}})")) << print(use);
+    const auto report = parse_state_report(
+        R"({"slot":0,"prompt":90,"used":80,"generation":8,"history":{"tokens":21,"turns":1,"slot":0,"state":80}})");
+    ASSERT_TRUE(report && report->history);
+    EXPECT_EQ(report->generation, 8u);
+    EXPECT_EQ(report->history->tokens, 21u);
+    EXPECT_EQ(report->history->turns, 1u);
+    EXPECT_EQ(report->history->slot, 0u);
+    EXPECT_EQ(report->history->state, 80u);
+    EXPECT_FALSE(parse_state_report(R"({"slot":0})")->history);
+    EXPECT_FALSE(parse_state_report(R"({"slot":0,"history":3,"generation":-1})")->history);
+    EXPECT_EQ(parse_state_report(R"({"slot":0,"history":3,"generation":-1})")->generation, 0u);
+}
+
 TEST(Exchange, Report) {
     const auto report = report_in(": localcode-state {\"slot\":1,\"prompt\":100,\"had\":3,\"used\":90,\"from\":\"state\",\"state\":\"" +
                                   name_a + "\",\"bytes\":5,\"ms\":1.5,\"reason\":\"\",\"bad\":[{\"kind\":\"chunk\",\"name\":\"" +

@@ -327,7 +327,10 @@ std::vector<std::string> canonical_texts(const api::RequestView& view, std::stri
 }
 
 MessageKeys message_keys(const api::RequestView& view, std::string_view body) {
-    const auto texts = canonical_texts(view, body);
+    return message_keys(view, canonical_texts(view, body));
+}
+
+MessageKeys message_keys(const api::RequestView& view, const std::vector<std::string>& texts) {
     MessageKeys out;
     out.n_system = view.messages.size() - (texts.size() - 1);
     out.head = Sha256().update(version_line).update(texts[0]).finish();

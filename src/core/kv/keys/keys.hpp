@@ -25,7 +25,10 @@ struct MessageKeys {
 /// but for ids of calls; a wrong match only costs time, because engines compare tokens again.
 [[nodiscard]] MessageKeys message_keys(const api::RequestView& view, std::string_view body);
 
-/// The texts that are hashed: for `explain` and for tests. The first is the head's.
+/// The same from `canonical_texts(view, body)`.
+[[nodiscard]] MessageKeys message_keys(const api::RequestView& view, const std::vector<std::string>& texts);
+
+/// The texts that are hashed: for `explain`, for answers (answer.hpp) and for tests. The first is the head's.
 [[nodiscard]] std::vector<std::string> canonical_texts(const api::RequestView& view, std::string_view body);
 
 }  // namespace lc::kv

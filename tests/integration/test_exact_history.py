@@ -1,0 +1,149 @@
+"""Token-exact history with real models: a follow-up prefills what is new in it, whatever the client and the template do to
+the spelling of earlier answers."""
+import json
+import os
+import pathlib
+import sys
+
+import pytest
+
+from support.gateway import program, until
+from test_states import closing, metric, stored, wait_stored
+
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "engine" / "tests"))
+import tiny_hybrid  # noqa: E402
+
+SYSTEM = "You are a coding agent. " + " ".join(f"Rule {i}: module {i * 37 % 101} is never changed by hand." for i in range(50))
+TOOLS = [{"type": "function", "function": {
+    "name": name, "description": f"{name} a file", "parameters": {
+        "type": "object", "required": ["path", "line"], "additionalProperties": False,
+        "properties": {"path": {"type": "string", "enum": ["src/main.c", "src/other.c"]}, "line": {"type": "integer"}}}}}
+    for name in ("read_file", "stat_file")]
+TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}</s>\n{% endfor %}"
+            "{% if add_generation_prompt %}assistant:{% endif %}")
+
+
+@pytest.fixture
+def start(make_gateway, request, tmp_path):
+    """start(model, more TOML) -> a gateway with smollm2, gemma or the tiny hybrid model."""
+    def make(model, extra="", top="", engine="LOCALCODE_ENGINE", slots=1):
+        path = tmp_path / "hybrid.gguf"
+        if model == "hybrid":
+            (tmp_path / "plain.jinja").write_text(TEMPLATE)
+            extra += f'\nchat_template = "{tmp_path / "plain.jinja"}"'
+        path = tiny_hybrid.write(path) if model == "hybrid" else request.getfixturevalue(model)
+        config = f'{top}\n[[model]]\nname = "m"\npath = "{path}"\nslots = {slots}\nthreads = 1\ncontext = 8192\n{extra}\n'
+        return make_gateway(config, engine=program(engine))
+    return make
+
+
+def ask(gateway, session, messages, **more):
+    body = {"messages": [{"role": "system", "content": SYSTEM}, *messages], "max_tokens": 24, "temperature": 0, "stream": True,
+            "stream_options": {"include_usage": True}, **more}
+    answer = gateway.post("/v1/chat/completions", body, [("x-session-id", session)])
+    assert answer.status == 200 and answer.done, answer.body
+    return answer
+
+
+def prefilled(answer):
+    return closing(answer)["prefilled_tokens"]
+
+
+def said(answer):
+    """The assistant's message as a client puts it together."""
+    text, calls = "", {}
+    for event in answer.events:
+        for choice in event.get("choices", []):
+            delta = choice["delta"]
+            text += delta.get("content") or ""
+            for call in delta.get("tool_calls") or []:
+                known = calls.setdefault(call["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+                known["id"] = call.get("id") or known["id"]
+                known["function"]["name"] += call["function"].get("name") or ""
+                known["function"]["arguments"] += call["function"].get("arguments") or ""
+    message = {"role": "assistant", "content": text or None}
+    if calls:
+        message["tool_calls"] = [calls[i] for i in sorted(calls)]
+    return message
+
+
+# Of the tokens behind the known ones: the answer's last one (it was sampled and not computed), its end, the next message, the
+# generation prompt. For sliding windows the engine computes one more.
+NEW = 40
+
+
+@pytest.mark.parametrize("model", ["smollm2", "gemma", "hybrid"])
+@pytest.mark.parametrize("restart", [False, True], ids=["memory", "restart"])
+def test_odd_tokens_stay(start, model, restart):
+    gateway = start(model)
+    messages = [{"role": "user", "content": "Say something odd."}]
+    odd = {"temperature": 3.0, "seed": 7, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "ignore_eos": True}
+    kept = 0
+    for turn in range(3):
+        answer = ask(gateway, "S", messages, **odd)
+        assert turn == 0 or prefilled(answer) <= NEW, (turn, closing(answer))
+        kept += closing(answer).get("exact_history", {}).get("tokens", 0)
+        total = closing(answer)["cached_tokens"] + prefilled(answer)
+        messages += [said(answer), {"role": "user", "content": f"And {turn}?"}]
+        if restart:
+            wait_stored(gateway, "S", total + 20)
+            gateway.stop()
+            gateway.start()
+    assert kept > 0, "sampled like this, some tokens are not those of the tokeniser"
+    assert restart or metric(gateway, "history_kept_tokens_total") == kept
+
+
+def respelled(message, respell):
+    """What clients do to the arguments of a call."""
+    out = json.loads(json.dumps(message))
+    for call in out["tool_calls"]:
+        call["function"]["arguments"] = respell(json.loads(call["function"]["arguments"]))
+    return out
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["memory", "restart"])
+def test_calls_that_mean_the_same_stay(start, restart):
+    gateway = start("smollm2")
+    messages = [{"role": "user", "content": "Read the file src/main.c, line 3."}]
+    spelled = {"compact": lambda a: json.dumps(a, separators=(",", ":")), "wide": lambda a: json.dumps(a, indent=2)}
+    for turn, respell in enumerate((None, *spelled.values(), None)):
+        answer = ask(gateway, "S", messages, tools=TOOLS, tool_choice="required", max_tokens=64)
+        assert turn == 0 or prefilled(answer) <= NEW, (turn, closing(answer))
+        call = said(answer)
+        assert call.get("tool_calls"), answer.body
+        messages += [respelled(call, respell) if respell else call,
+                     {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": f"int main_{turn}() {{}}"}]
+        if restart:
+            wait_stored(gateway, "S", closing(answer)["cached_tokens"] + prefilled(answer) + 10)
+            gateway.stop()
+            gateway.start()
+
+
+def test_edited_history_is_not_replaced(start):
+    gateway = start("smollm2")
+    messages = [{"role": "user", "content": "Read the file src/main.c, line 3."}]
+    answer = ask(gateway, "S", messages, tools=TOOLS, tool_choice="required", max_tokens=64)
+    call = said(answer)
+    path = json.loads(call["tool_calls"][0]["function"]["arguments"])["path"]
+    other = "src/other.c" if path == "src/main.c" else "src/main.c"
+    edited = respelled(call, lambda a: json.dumps({**a, "path": other}))
+    result = {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": "x"}
+    follow_up = ask(gateway, "S", [*messages, edited, result], tools=TOOLS, logprobs=False)
+    assert closing(follow_up).get("exact_history", {}).get("turns", 0) == 0
+    # The same prompt without anything known says the same.
+    cold = start("smollm2", top="[prefix]\nexact_history = false\n[kv]\nenabled = false\n")
+    fresh = ask(cold, "S", [*messages, edited, result], tools=TOOLS)
+    assert closing(follow_up)["cached_tokens"] + prefilled(follow_up) == prefilled(fresh)
+    assert said(fresh)["content"] == said(follow_up)["content"]
+    # And the history as it was is still known.
+    same = ask(gateway, "S", [*messages, call, result], tools=TOOLS)
+    assert same.status == 200
+
+
+def test_switched_off_and_absent(start):
+    off = start("smollm2", top="[prefix]\nexact_history = false\n")
+    answer = ask(off, "S", [{"role": "user", "content": "Hello"}])
+    assert "exact_history" not in closing(answer)
+    stock = start("smollm2", engine="LOCALCODE_LLAMA_SERVER")
+    answer = ask(stock, "S", [{"role": "user", "content": "Hello"}])
+    assert closing(answer)["exact_history"] == "absent"
