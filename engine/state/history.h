@@ -1,5 +1,5 @@
 // Token-exact history: a prompt rendered anew, put together from the tokens that are known for it and from new ones. Pure;
-// no llama.cpp. Why and how: docs/adr/0007.
+// no llama.cpp. Why and how: docs/adr/0008.
 #pragma once
 #include "core/kv/chunk.hpp"
 

@@ -47,7 +47,7 @@ void note_seat(Gateway& gateway, Turn& turn, const net::ResponseHead& head);
 /// The turn is over: its slot is free. `good`: the answer is complete.
 void leave_seat(Gateway& gateway, Turn& turn, bool good);
 
-// history.cpp: token-exact history (docs/adr/0007).
+// history.cpp: token-exact history (docs/adr/0008).
 /// Events of the engine's answer as they came.
 void hear(Turn& turn, const std::vector<api::StreamEvent>& events);
 /// The answer's key, when it is whole and the model ended it itself.

@@ -96,7 +96,9 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
         keys = kv::message_keys(turn.view, texts);
         want.keys = &keys;
         turn.heard.reset();
-        if (gateway.options.config.prefix.exact_history && turn.view.media == 0) {
+        const auto& asked = turn.view.extensions.prefix;
+        const bool switched_off = asked && asked->empty();
+        if (gateway.options.config.prefix.exact_history && !switched_off && turn.view.media == 0) {
             answers = kv::answer_keys(texts, keys);
             want.answers = &answers;
             turn.heard.emplace();

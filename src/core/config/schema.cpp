@@ -122,7 +122,8 @@ constexpr Entry<Prefix> prefix_[] = {
      "", 0, 0, prefix_steps},
     {"exact_history", &Prefix::exact_history,
      "The tokens that a local model generated stand in the next prompt as they are, also where the client or the\n"
-     "template writes the same answer differently (docs/guide/states.md). Needs localcode-engine.",
+     "template writes the same answer differently (docs/guide/states.md). Needs localcode-engine;\n"
+     "one request goes without it by \"localcode\": {\"prefix\": false}.",
      ""},
 };
 

@@ -1,5 +1,5 @@
 // Token-exact history, the gateway's side: which answers among the tokens of a state mean what the request's history says.
-// Pure. docs/adr/0007.
+// Pure. docs/adr/0008.
 #pragma once
 
 #include <cstdint>
