@@ -7,6 +7,7 @@
 
 #include "app/commands/cache_parts.hpp"
 #include "app/commands/cli.hpp"
+#include "app/commands/json_view.hpp"
 #include "app/commands/options.hpp"
 #include "app/commands/text.hpp"
 #include "core/log/describe.hpp"
@@ -73,12 +74,27 @@ std::string json_of(const RequestRecord& record) {
     };
     for (const auto* name : {"id", "unix_ms", "client", "session", "parent", "kind", "model_asked", "model_used", "backend"}) take(name);
     out["route"] = record.route_reason;
+    if (auto places = json::parse(record.route, error); !error) out["places"] = std::move(places);
     out["cache"] = {{"outcome", record.cache_outcome}, {"meaning", cache_meaning(record.cache_outcome)}};
     json::array edits;
     if (const auto* list = from.if_contains("prompt")) edits = list->as_array();
     out["prompt"] = {{"changed_by", log::prompt_steps(record)}, {"edits", std::move(edits)}, {"diff", diff_of(record, false)}};
     for (const auto* name : {"calls", "usage", "ms", "finish_reason", "status", "error_code", "error_detail", "cancelled"}) take(name);
     return json::serialize(out);
+}
+
+/// The places that could have answered, one a line: which, how soon, why (not).
+std::vector<std::string> places_of(const RequestRecord& record) {
+    std::vector<std::string> out;
+    json::error_code error;
+    const json::value plan = json::parse(record.route, error);
+    if (error) return out;
+    for (const auto& one : items_at(plan, "candidates")) {
+        std::string line = clean(text_at(one, "backend")) + "/" + clean(text_at(one, "model"));
+        if (const auto why = text_at(one, "why"); !why.empty()) line += ": " + clean(why);
+        out.push_back(std::move(line));
+    }
+    return out;
 }
 
 std::string text_of(const RequestRecord& r) {
@@ -93,6 +109,7 @@ std::string text_of(const RequestRecord& r) {
     if (!r.parent.empty()) asked += " of " + clean(r.parent);
     row("asked", asked);
     row("route", clean(r.route_reason));
+    for (const auto& place : places_of(r)) row("place", place);
     if (!r.cache_outcome.empty()) row("cache", clean(r.cache_outcome) + ": " + cache_meaning(r.cache_outcome));
     if (r.usage) {
         row("tokens", std::to_string(r.usage->prompt) + " prompt" +
