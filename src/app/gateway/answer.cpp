@@ -78,12 +78,12 @@ awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error) {
             net::set(head.fields, "retry-after", std::to_string(std::max(1, error.retry_after_s)));
             if (!turn.retry_after_ms.empty()) net::set(head.fields, "retry-after-ms", turn.retry_after_ms);
         }
-        net::Response response{head.status, std::move(head.fields), api::error_body(turn.match.dialect, error)};
+        net::Response response{head.status, std::move(head.fields), api::error_body(answer_dialect(turn), error)};
         keep_answer(gateway, turn, response.body);
         co_await net::respond(*turn.exchange, std::move(response));
         co_return;
     }
-    const auto frames = api::error_frames(turn.match.dialect, error);
+    const auto frames = api::error_frames(answer_dialect(turn), error);
     keep_answer(gateway, turn, frames);
     net::send_now(*turn.exchange, frames);
     // An overflow is a whole answer that clients act upon; anything else is a cut, and must look like one.

@@ -33,7 +33,7 @@ void beat(Gateway& gateway, Turn& turn, Clock::time_point now) {
         case stream::Beat::heartbeat:
             net::send_now(*turn.exchange,
                           api::comment_frame(turn.waiting_for) +
-                              api::heartbeat_frame(turn.match.dialect, turn.id, turn.record.model_used,
+                              api::heartbeat_frame(answer_dialect(turn), turn.id, turn.record.model_used,
                                                    turn.record.unix_ms / 1000));
             note_sent(turn, now);
             return;

@@ -132,6 +132,8 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
         co_return fail(Errc::overloaded, "256 requests wait for model '" + turn.choice.model + "' already", 5);
     }
     co_await prepare_prompt(gateway, turn, &*ready);
+    // The steps before look at how the client puts it, those from here on at what the engine gets.
+    if (auto ok = speak_chat(gateway, turn); !ok) co_return tl::unexpected(ok.error());
     if (auto ok = co_await check_length(gateway, turn, *ready, busy >= ready->slots); !ok) {
         co_return tl::unexpected(ok.error());
     }
@@ -161,7 +163,8 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
                                          static_cast<std::int64_t>(sys::unix_ms()));
         const Error error = api::classify_upstream_error(head.status, *body, wait.seconds);
         turn.retry_after_ms = std::move(wait.milliseconds);
-        const bool as_it_came = forward::passes_as_it_came(head.status, error.code) && !turn.sent.committed;
+        const bool as_it_came =
+            forward::passes_as_it_came(head.status, error.code) && !turn.sent.committed && !turn.writer;
         if (!as_it_came) co_return tl::unexpected(named(gateway, turn, error));
         turn.record.error_code = name_of(error.code);
         turn.record.error_detail = error.detail;
@@ -171,6 +174,7 @@ awaitable<Result<void>> pass_whole(Gateway& gateway, Turn& turn, const net::Resp
         *body = co_await mend_whole(gateway, turn, std::move(*body), events);
         note_events(gateway, turn, events);
         if (auto failed = tools_failure(turn)) co_return tl::unexpected(named(gateway, turn, *failed));
+        *body = shown_whole(turn, std::move(*body));
     }
     if (turn.sent.committed) {
         co_return fail(Errc::upstream_error, place_name(turn) + " answered a streamed request without a stream");
@@ -245,6 +249,7 @@ awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
     if (up.assemble) {
         auto body = co_await collect_stream(gateway, turn, *turn.call);
         if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
+        *body = shown_whole(turn, std::move(*body));
         turn.ended = true;
         turn.record.status = 200;
         turn.record.bytes_out = static_cast<std::int64_t>(body->size());

@@ -65,6 +65,15 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
 /// Collects an engine's stream for a client that did not ask for one.
 awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net::Call& call);
 
+// translate.cpp: engines are asked in chat what messages and responses lose on the way.
+/// Before the request is put to a place. Error: what the client asked for cannot be said in chat.
+[[nodiscard]] Result<void> speak_chat(Gateway& gateway, Turn& turn);
+/// The dialect in which the client is answered.
+[[nodiscard]] api::Dialect answer_dialect(const Turn& turn);
+/// What the client gets of frames that mean `events`: the bytes themselves, or those of its dialect.
+[[nodiscard]] std::string shown_bytes(Turn& turn, std::string bytes, const std::vector<api::StreamEvent>& events);
+[[nodiscard]] std::string shown_whole(const Turn& turn, std::string body);
+
 // record.cpp: log, metrics, requests.db.
 void begin_record(Gateway& gateway, Turn& turn, const net::Request& request);
 /// Where the turn goes, into its record.

@@ -115,20 +115,24 @@ void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
         const auto events = api::read(relay.reader, frame);
         note_progress(turn, events);
         hear(turn, events);
-        if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) continue;
-        const auto shown = watch_tools(turn, frame, events);
+        if (turn.local && !turn.view.return_progress && api::is_progress_only(frame)) {
+            (void)shown_bytes(turn, {}, events);
+            continue;
+        }
+        auto shown = watch_tools(turn, frame, events);
         note_events(gateway, turn, shown.events);
         if (const auto* error = failure_in(events)) {
-            if (shown.bytes.ends_with(frame.raw)) relay.out += shown.bytes.substr(0, shown.bytes.size() - frame.raw.size());
+            if (shown.bytes.ends_with(frame.raw)) shown.bytes.resize(shown.bytes.size() - frame.raw.size());
+            relay.out += shown_bytes(turn, std::move(shown.bytes), shown.events);
             relay.failed = true;
             relay.failure = error->error;
             // Other wordings of an overflow are retried for ever by clients: they get the one that is understood.
             const bool overflow = relay.failure.code == Errc::context_length_exceeded;
-            relay.out += overflow ? api::error_frames(turn.match.dialect, relay.failure) : frame.raw;
+            relay.out += overflow || turn.writer ? api::error_frames(answer_dialect(turn), relay.failure) : frame.raw;
             continue;
         }
         if (is_last_frame(shown.events)) relay.out += closing_comment(turn);
-        relay.out += shown.bytes;
+        relay.out += shown_bytes(turn, std::move(shown.bytes), shown.events);
     }
     relay.frames.clear();
 }
@@ -152,16 +156,16 @@ awaitable<Result<void>> pass_on(Gateway& gateway, Turn& turn, Relay& relay) {
 /// Settles the tool calls of an answer whose stream is over: asks again, or lets go of what was held.
 awaitable<Result<void>> settle_tools(Gateway& gateway, Turn& turn, Relay& relay) {
     while (tools_ask(turn)) {
-        const auto more = co_await ask_again(gateway, turn);
+        auto more = co_await ask_again(gateway, turn);
         note_events(gateway, turn, more.events);
         relay.out.clear();
         if (is_last_frame(more.events)) relay.out += closing_comment(turn);
-        relay.out += more.bytes;
+        relay.out += shown_bytes(turn, std::move(more.bytes), more.events);
         if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return ok;
     }
-    const auto rest = release_tools(turn);
+    auto rest = release_tools(turn);
     note_events(gateway, turn, rest.events);
-    relay.out = rest.bytes;
+    relay.out = shown_bytes(turn, std::move(rest.bytes), rest.events);
     co_return co_await pass_on(gateway, turn, relay);
 }
 
@@ -234,7 +238,9 @@ awaitable<tl::expected<void, Relayed>> relay_stream(Gateway& gateway, Turn& turn
     // A server that says "finished" and closes cleanly without the last event: complete it for the client.
     const auto dialect = turn.match.dialect;
     relay.out = closing_comment(turn);
-    if (dialect == api::Dialect::chat || dialect == api::Dialect::completions) relay.out += "data: [DONE]\n\n";
+    const std::string last =
+        dialect == api::Dialect::chat || dialect == api::Dialect::completions ? "data: [DONE]\n\n" : "";
+    relay.out += shown_bytes(turn, last, {api::Done{}});
     if (auto ok = co_await pass_on(gateway, turn, relay); !ok) co_return tl::unexpected(Relayed{false, ok.error()});
     turn.ended = true;
     if (auto ok = co_await net::finish(*turn.exchange); !ok) co_return tl::unexpected(Relayed{false, ok.error()});

@@ -19,6 +19,7 @@
 #include "core/api/request_view.hpp"
 #include "core/api/session.hpp"
 #include "core/api/stream_event.hpp"
+#include "core/dialect/write.hpp"
 #include "core/kv/keys/answer.hpp"
 #include "core/log/record.hpp"
 #include "core/log/tally.hpp"
@@ -80,6 +81,9 @@ struct Turn {
     std::shared_ptr<struct PromptTurn> prompt;   ///< null: the prompt goes as it came
     std::shared_ptr<struct ToolTurn> tool_turn;  ///< null: a request without tools
     std::shared_ptr<struct RouteTurn> route_turn;  ///< the places that may answer; null: none was chosen (yet)
+    /// Writes the answer in the client's dialect: the engine is asked in chat, as `match` and `view` then say. Null: the
+    /// answer passes in the dialect it comes in.
+    std::shared_ptr<dialect::Writer> writer;
 
     log::RequestRecord record;
     log::ResponseTally tally;

@@ -139,6 +139,9 @@ void begin_tools(Gateway& gateway, Turn& turn) {
     auto mine = std::make_shared<ToolTurn>();
     const auto& body = request(*turn.exchange).body;
     mine->offered = offered_tools(gateway, turn, body);
+    if (const auto names = tools::allowed_tools(turn.view, body)) {
+        mine->offered = std::make_shared<const tools::ToolSet>(tools::only(*mine->offered, *names));
+    }
     for (const auto& what : mine->offered->unchecked) {
         say(gateway, Level::debug, "request " + turn.id + ": not checked in calls: " + what);
     }

@@ -162,3 +162,30 @@ TEST(Force, WhatCannotBeIsToldBeforehand) {
         EXPECT_EQ(force.error().code, Errc::bad_request);
     }
 }
+
+TEST(ToolSet, AllowedTools) {
+    const struct {
+        api::Dialect dialect;
+        std::string choice;
+        std::vector<std::string> want;
+    } cases[] = {
+        {api::Dialect::chat,
+         R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"b"}},{"type":"function","function":{"name":"z"}}]}})",
+         {"b"}},
+        {api::Dialect::responses,
+         R"({"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"a"}]})",
+         {"a"}},
+        {api::Dialect::chat, R"({"type":"function","function":{"name":"a"}})", {"a", "b"}},
+        {api::Dialect::chat, R"("auto")", {"a", "b"}},
+    };
+    const auto tools = tools_from_json(R"([{"name":"a"},{"name":"b"}])");
+    for (const auto& c : cases) {
+        const std::string body = R"({"messages":[],"input":"x","tool_choice":)" + c.choice + "}";
+        const auto view = api::parse_request(c.dialect, body);
+        ASSERT_TRUE(view) << body;
+        const auto names = allowed_tools(*view, body);
+        std::vector<std::string> left;
+        for (const auto& tool : (names ? only(tools, *names) : tools).tools) left.push_back(tool.name);
+        EXPECT_EQ(left, c.want) << body;
+    }
+}

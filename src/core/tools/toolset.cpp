@@ -67,6 +67,33 @@ ToolSet tools_from_json(std::string_view list) {
     return set;
 }
 
+std::optional<std::vector<std::string>> allowed_tools(const api::RequestView& view, std::string_view body) {
+    const auto* member = api::find(view, "tool_choice");
+    if (!member || body[member->value.begin] != '{') return std::nullopt;
+    const auto parsed = parse(api::slice(body, member->value));
+    const Value* type = parsed.value ? find(*parsed.value, "type") : nullptr;
+    if (!type || type->text != "allowed_tools") return std::nullopt;
+    const Value* holder = find(*parsed.value, "allowed_tools");
+    const Value* list = find(holder ? *holder : *parsed.value, "tools");
+    if (!list || list->kind != Kind::array) return std::nullopt;
+    std::vector<std::string> names;
+    for (const auto& entry : list->items) {
+        const Value* wrapped = find(entry, "function");
+        const Value* name = find(wrapped ? *wrapped : entry, "name");
+        if (name) names.push_back(name->text);
+    }
+    return names;
+}
+
+ToolSet only(const ToolSet& tools, const std::vector<std::string>& names) {
+    ToolSet out;
+    out.unchecked = tools.unchecked;
+    for (const auto& tool : tools.tools) {
+        if (std::find(names.begin(), names.end(), tool.name) != names.end()) out.tools.push_back(tool);
+    }
+    return out;
+}
+
 namespace {
 
 bool is_letter_or_digit(char c) {

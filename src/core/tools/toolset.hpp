@@ -33,6 +33,12 @@ struct ToolSet {
 /// Pure. From a JSON list of definitions in chat's form (or bare {"name", "parameters"}).
 [[nodiscard]] ToolSet tools_from_json(std::string_view list);
 
+/// Pure. The names that a tool_choice of type `allowed_tools` leaves; nothing: it is none.
+[[nodiscard]] std::optional<std::vector<std::string>> allowed_tools(const api::RequestView& view, std::string_view body);
+
+/// Pure. Those of the tools that have one of the names.
+[[nodiscard]] ToolSet only(const ToolSet& tools, const std::vector<std::string>& names);
+
 /// How a wanted name leads to a tool.
 struct Named {
     const Tool* tool = nullptr;  ///< null: none, or more than one would do
