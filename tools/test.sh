@@ -96,14 +96,25 @@ if [ -n "$full" ]; then
   # Sanitizers slow everything down but change nothing else; the engine is the release build's.
   for sanitizer in asan tsan; do
     san=$(tools/setup/build.sh $sanitizer | tail -n1)
-    export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    # Reports go to files: a program whose exit status or output nobody looks at does not hide one.
+    reports=$results/$sanitizer.reports
+    mkdir -p "$reports"
+    export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:log_path=$reports/report
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$reports/report
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:log_path=$reports/report
     if wants unit; then gtest_suite "unit-$sanitizer" "$san" '^unit$'; fi
     if wants integration; then
-      LOCALCODE_BIN=$san/src/localcode pytest_suite "integration-$sanitizer" tests/integration -m "not full"
+      LOCALCODE_BIN=$san/src/localcode pytest_suite "integration-$sanitizer" tests/integration tests/cli -m "not full" \
+        --ignore tests/cli/test_install.py   # which is about the release build
     fi
+    for report in "$reports"/*; do
+      [ -s "$report" ] || continue
+      broken=1
+      say "$sanitizer reports (${report#"$root/"}):"
+      head -n 60 "$report" >&2
+    done
   done
-  unset ASAN_OPTIONS TSAN_OPTIONS
+  unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
   if wants fuzz; then
     step fuzz
     tools/fuzz.sh >&2 || broken=1

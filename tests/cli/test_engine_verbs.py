@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -48,6 +49,26 @@ def test_a_model_in_use_is_not_unloaded(local):
         running = json.loads(local.run("ps", *port(local), "--json").stdout)["requests"]
         assert [r["model"] for r in running] == ["coder"]
         assert local.run("unload", "coder", "--force", *port(local)).returncode == 0
+
+
+def test_a_model_that_is_still_starting(local):
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(local.chat("Hi", max_tokens=2)))
+    asking.start()
+
+    def engine():
+        engines = json.loads(local.run("ps", *port(local), "--json").stdout)["engines"]
+        return engines[0] if engines and engines[0]["pid"] else None
+    found = until(engine, message="it should be starting")
+    os.kill(found["pid"], signal.SIGSTOP)   # so that it goes on starting
+    if engine()["phase"] == "starting":     # else it was quicker than this test
+        done = local.run("unload", "coder", *port(local), check=False)
+        assert done.returncode == 1 and "still starting" in done.stderr and "--force" in done.stderr
+    assert local.run("unload", "coder", "--force", *port(local)).stdout == "coder is unloaded\n"
+    asking.join()
+    assert answers[0].status in (502, 503), answers[0].body
+    assert not alive(found["pid"])
+    assert local.chat("Hi", max_tokens=2).status == 200, "the next request starts it again"
 
 
 def test_wrong_names(gateway):

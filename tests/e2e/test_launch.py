@@ -219,10 +219,25 @@ def test_init_writes_no_key(machine, backend):
     assert "LOCALCODE_API_KEY" in done.stdout
 
 
+def test_init_claude(machine):
+    start(machine)
+    path = machine.write(".claude/settings.json", '{\n  // mine\n  "theme": "dark",\n  "env": { "API_TIMEOUT_MS": "5", "MINE": "1" }\n}\n')
+    before = path.read_text()
+    dry = machine.run("init", "claude", "--dry-run").stdout
+    assert path.read_text() == before and f'+    "ANTHROPIC_BASE_URL": "{machine.url}"' in dry.replace(",", ""), dry
+    assert machine.run("init", "claude").stdout == f"changed {path}\n"
+    text = path.read_text()
+    assert "// mine" in text and '"theme": "dark"' in text
+    env = json.loads(text.replace("// mine", ""))["env"]
+    assert env["ANTHROPIC_BASE_URL"] == machine.url and env["ANTHROPIC_MODEL"] == "fake-model"
+    assert env["API_TIMEOUT_MS"] == "5" and env["MINE"] == "1" and env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "32768"
+    assert machine.json("init", "claude")["changed"] is False
+
+
 def test_init_tells_the_others(machine):
     start(machine)
-    text = machine.run("init", "claude").stdout
-    assert f"export ANTHROPIC_BASE_URL={machine.url}\n" in text
+    text = machine.run("init", "qwen").stdout
+    assert f"export OPENAI_BASE_URL={machine.url}/v1\n" in text
     text = machine.run("init", "codex").stdout
     assert "alias codex='codex -c " in text
     assert "did you mean 'codex'?" in machine.run("init", "codx", code=2).stderr

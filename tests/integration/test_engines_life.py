@@ -1,6 +1,7 @@
 """Starting and ending engines, the models and programs that cannot start, Gemma."""
 import json
 import os
+import pathlib
 import signal
 import struct
 import threading
@@ -127,6 +128,33 @@ def test_context_slots_and_arguments(local, smollm2):
     assert overflow.status == 400 and overflow.error["code"] == "context_length_exceeded"
 
 
+def test_sampling_and_thinking_by_kind(local, smollm2, tmp_path):
+    """What holds for all kinds is an argument of the engine, the rest is set in requests that do not say."""
+    template = tmp_path / "t.jinja"
+    template.write_text("{% for m in messages %}{{ m.content }}{% endfor %}"
+                        "{% if enable_thinking is defined and not enable_thinking %}<quiet>{% endif %}")
+    g = local(model(smollm2, more=f'chat_template = "{template}"\ncontext = 512\nthreads = 1\n'
+                    'sampling = { temperature = 0, seed = 7, title = { top_k = 3, seed = 8 } }\nthinking = { title = false }'))
+    told = g.get("/v1/models/m").json["localcode"]
+    assert told["output"] == 64 and told["phase"] == "stopped" and "reasoning" in told["capabilities"]
+    body = {"prompt": "Once upon a time", "max_tokens": 8}
+    assert g.post("/v1/completions", body).json["choices"] == g.post("/v1/completions", body).json["choices"]
+    args = pathlib.Path(f"/proc/{g.engines()[0]}/cmdline").read_text().split("\0")
+    assert args[args.index("--temp") + 1] == "0" and args[args.index("--seed") + 1] == "7"
+    question = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2, "stream": True}
+
+    def settings(**more):
+        answer = g.post("/v1/chat/completions", {**question, **more, "verbose": True, "return_progress": True})
+        assert answer.status == 200, answer.body
+        usage = next(e["usage"] for e in reversed(answer.events) if e.get("usage"))
+        return usage["prompt_tokens"]
+    plain, quiet = settings(stream_options={"include_usage": True}), settings(
+        stream_options={"include_usage": True}, localcode={"kind": "title"})
+    assert quiet > plain, "the template was told not to think"
+    said = settings(stream_options={"include_usage": True}, localcode={"kind": "title"}, chat_template_kwargs={"enable_thinking": True})
+    assert said == plain, "a request that says so itself is left alone"
+
+
 def test_a_chat_template_of_ones_own(local, smollm2, tmp_path):
     template = tmp_path / "t.jinja"
     template.write_text("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}")
@@ -165,7 +193,6 @@ def test_sigterm_while_an_engine_generates(local, smollm2):
     c.close()
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("engine", ["LOCALCODE_ENGINE", "LOCALCODE_LLAMA_SERVER"])
 def test_gemma(local, gemma, engine):
     """Sliding-window attention, trained for 32k, a template without tools."""

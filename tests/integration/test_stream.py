@@ -6,6 +6,7 @@ import time
 import pytest
 
 from support import http
+from support.gateway import backend_config
 
 
 def stream_body(**more):
@@ -36,6 +37,19 @@ def test_after_the_hold_the_head_comes_and_pings_follow(gateway):
     for beat in beats:
         assert beat["object"] == "chat.completion.chunk" and beat["choices"][0].get("finish_reason") is None
     assert answer.text == "Hello from the scripted backend."
+
+
+def test_progress_as_reasoning(backend, make_gateway):
+    """A line that people see, and that no model ever sees."""
+    gateway = make_gateway('[server]\nprogress = "reasoning"\nheader_hold_ms = 100\n' + backend_config(backend))
+    answer = gateway.post("/v1/chat/completions", stream_body(fake="slow:8"))
+    thought = "".join(c["delta"].get("reasoning_content") or "" for e in answer.events for c in e["choices"])
+    assert thought.startswith("[LocalCode: waiting for ") and thought.endswith("]\n"), thought
+    assert answer.text == "Hello from the scripted backend." and answer.done and answer.clean
+    history = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": answer.text, "reasoning_content": thought},
+               {"role": "user", "content": "And now?"}]
+    gateway.post("/v1/chat/completions", {**stream_body(), "messages": history})
+    assert backend.requests[-1].json["messages"] == [history[0], {"role": "assistant", "content": answer.text}, history[2]]
 
 
 def test_an_error_within_the_hold_is_a_real_status(gateway):

@@ -78,42 +78,62 @@ std::string chosen(const json::value& there, std::string_view key) {
     return value != nullptr && value->is_string() ? std::string(value->as_string().c_str()) : std::string();
 }
 
-int init_opencode(const Options& options, const clients::Setup& setup) {
-    const auto path = opencode_file(options.file);
-    if (!path) return complain("init", path.error());
-    std::string before;
-    auto text = sys::read_file(*path, max_file_bytes);
-    const bool exists = text.has_value();
-    if (exists) before = std::move(*text);
-    if (!exists && text.error().code != Errc::not_found) return complain("init", text.error());
-    if (before.size() >= max_file_bytes)
-        return complain("init", {Errc::too_large, *path + " is too large for a config file"});
+/// A client's own file in JSON (comments may be in it), as it is.
+struct OwnFile {
+    std::string path, text;
+    bool exists = false;
+    json::value value;
+};
 
-    const auto there = clients::read_jsonc(before);
-    if (!there) return complain("init", {Errc::internal, *path + ": " + there.error().detail});
-    const auto after =
-        clients::with_settings(before, clients::opencode_settings(setup, clients::Purpose::file, *there));
-    if (!after) return complain("init", {Errc::internal, *path + ": " + after.error().detail});
-    const bool changed = *after != before;
-    const auto diff = clients::unified_diff(before, *after, exists ? *path : "/dev/null", *path);
+Result<OwnFile> read_own(std::string path) {
+    OwnFile out;
+    auto text = sys::read_file(path, max_file_bytes);
+    out.exists = text.has_value();
+    if (!out.exists && text.error().code != Errc::not_found) return tl::unexpected(text.error());
+    if (out.exists) out.text = std::move(*text);
+    if (out.text.size() >= max_file_bytes) return fail(Errc::too_large, path + " is too large for a config file");
+    auto value = clients::read_jsonc(out.text);
+    if (!value) return fail(Errc::internal, path + ": " + value.error().detail);
+    out.value = std::move(*value);
+    out.path = std::move(path);
+    return out;
+}
+
+/// Writes the settings into the file, or shows what would change. True: something may still be said about it.
+Result<bool> merge(const Options& options, const OwnFile& file, const std::vector<clients::Setting>& settings) {
+    const auto after = clients::with_settings(file.text, settings);
+    if (!after) return fail(Errc::internal, file.path + ": " + after.error().detail);
+    const bool changed = *after != file.text;
+    const auto diff = clients::unified_diff(file.text, *after, file.exists ? file.path : "/dev/null", file.path);
     if (changed && !options.dry_run) {
-        if (auto written = write_back(*path, *after, exists); !written) return complain("init", written.error());
+        if (auto written = write_back(file.path, *after, file.exists); !written) return tl::unexpected(written.error());
     }
     if (options.json) {
-        std::cout << json::serialize(json::value{{"file", *path},
+        std::cout << json::serialize(json::value{{"file", file.path},
                                                  {"changed", changed},
                                                  {"written", changed && !options.dry_run},
                                                  {"diff", diff}})
                   << '\n';
-        return ok;
+        return false;
     }
     if (options.dry_run) {
         std::cout << diff;
-        if (!changed) std::cerr << *path << " has everything already\n";
-        return ok;
+        if (!changed) std::cerr << file.path << " has everything already\n";
+        return false;
     }
-    std::cout << (changed ? (exists ? "changed " : "wrote ") + *path : *path + " has everything already") << '\n';
-    if (const auto model = chosen(*there, "model"); !model.empty() && !model.starts_with("localcode/")) {
+    std::cout << (changed ? (file.exists ? "changed " : "wrote ") + file.path : file.path + " has everything already") << '\n';
+    return true;
+}
+
+int init_opencode(const Options& options, const clients::Setup& setup) {
+    auto path = opencode_file(options.file);
+    if (!path) return complain("init", path.error());
+    const auto file = read_own(std::move(*path));
+    if (!file) return complain("init", file.error());
+    const auto merged = merge(options, *file, clients::opencode_settings(setup, clients::Purpose::file, file->value));
+    if (!merged) return complain("init", merged.error());
+    if (!*merged) return ok;
+    if (const auto model = chosen(file->value, "model"); !model.empty() && !model.starts_with("localcode/")) {
         std::cout << "its model is still " << model << "; choose localcode/" << setup.main
                   << " in OpenCode, or write it there\n";
     }
@@ -131,6 +151,42 @@ std::string shell_quoted(std::string_view text) {
     std::string out = "'";
     for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return out + "'";
+}
+
+Result<std::string> claude_file(const std::string& given) {
+    std::error_code ec;
+    if (!given.empty()) return fs::absolute(given, ec).string();
+    const auto env = sys::process_env();
+    if (const auto folder = env("CLAUDE_CONFIG_DIR")) return (fs::path(*folder) / "settings.json").string();
+    const auto home = env("HOME");
+    if (!home) return fail(Errc::bad_request, "HOME is not set; name the file with --file");
+    return (fs::path(*home) / ".claude" / "settings.json").string();
+}
+
+/// Claude Code sets the variables of "env" in its settings.json itself. A key is not written there.
+int init_claude(const Options& options, const clients::Setup& setup) {
+    const auto launch = clients::launch(clients::Client::claude, setup);
+    if (!launch) return complain("init", launch.error());
+    std::vector<clients::Setting> settings;
+    for (const auto& [variable, value] : launch->env) {
+        if (variable == "ANTHROPIC_AUTH_TOKEN" && !setup.key.empty()) continue;
+        // Where it goes and to which model is what was asked for; of the rest, what stands there stays.
+        const bool ours = (variable.starts_with("ANTHROPIC_") && variable != "ANTHROPIC_API_KEY") || variable.starts_with("CLAUDE_CODE_MAX_") ||
+                          variable == "CLAUDE_CODE_SUBAGENT_MODEL";
+        settings.push_back({{"env", variable},
+                            json::value(json::string(value)),
+                            ours ? clients::How::replace : clients::How::if_absent});
+    }
+    auto path = claude_file(options.file);
+    if (!path) return complain("init", path.error());
+    const auto file = read_own(std::move(*path));
+    if (!file) return complain("init", file.error());
+    const auto merged = merge(options, *file, settings);
+    if (!merged) return complain("init", merged.error());
+    if (*merged && !setup.key.empty()) {
+        std::cout << "Claude Code needs the gateway's key as ANTHROPIC_AUTH_TOKEN: set it where you start Claude Code\n";
+    }
+    return ok;
 }
 
 /// The other clients keep their settings in places of their own: nothing is written there, but what `launch` does is
@@ -189,6 +245,7 @@ int init(const Options& options) {
     }
     auto setup = setup_of(*reach);
     if (!setup) return complain("init", setup.error());
+    if (*client == clients::Client::claude) return init_claude(options, *setup);
     if (*client != clients::Client::opencode) return init_other(options, *client, std::move(*setup), *reach);
     setup->plugin = find_plugin();
     return init_opencode(options, *setup);
@@ -203,7 +260,7 @@ void add_init(CLI::App& app, int& status) {
         ->type_name("{opencode,claude,codex,qwen,cline,cn,aider}")
         ->required();
     command->add_flag("--dry-run", options->dry_run, "Show what would change, write nothing");
-    command->add_option("--file", options->file, "opencode: the file to write")->type_name("FILE");
+    command->add_option("--file", options->file, "opencode, claude: the file to write")->type_name("FILE");
     command->add_option("--url", options->url, "A gateway on another machine")->type_name("URL");
     add_place_options(*command, options->cli);
     add_json_option(*command, options->json);
@@ -212,7 +269,8 @@ void add_init(CLI::App& app, int& status) {
         "there\n"
         "is one, else into ~/.config/opencode. Comments and your own settings stay; a model of another provider that "
         "you\n"
-        "chose stays chosen. Others: prints lines for your shell's start file and changes nothing of theirs.\n"
+        "chose stays chosen. claude: sets address and models in \"env\" of ~/.claude/settings.json. Others: prints lines\n"
+        "for your shell's start file and changes nothing of theirs.\n"
         "The gateway must be running, because it knows the models.\n\n"
         "Examples:\n"
         "  localcode init opencode --dry-run\n"

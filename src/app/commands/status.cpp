@@ -99,6 +99,12 @@ std::string status_text(const json::value& s, bool colour) {
     return out;
 }
 
+/// Without those that every model for chats has.
+std::vector<std::string> abilities(std::vector<std::string> all) {
+    if (all.size() > 1) std::erase(all, "completion");
+    return all;
+}
+
 std::string models_text(const json::array& models, bool colour) {
     std::vector<Row> rows;
     std::string notes;
@@ -112,7 +118,9 @@ std::string models_text(const json::array& models, bool colour) {
                         {count_text(integer_at(m, "context"))},
                         {count_text(integer_at(m, "slots"))},
                         {text_at(m, "kind") == "local" ? text_at(m, "path") : text_at(m, "backend")},
-                        {list_text(texts_at(m, "capabilities"))},
+                        {text_at(m, "quantisation")},
+                        {bytes_text(integer_at(m, "size_bytes"))},
+                        {list_text(abilities(texts_at(m, "capabilities")))},
                         {list_text(texts_at(m, "aliases"))}});
         std::vector<std::string> remarks = texts_at(m, "notes");
         if (const auto text = text_at(m, "template"); !text.empty()) remarks.push_back(text);
@@ -126,6 +134,8 @@ std::string models_text(const json::array& models, bool colour) {
                              {"CONTEXT", Align::right},
                              {"SLOTS", Align::right},
                              {"FROM", Align::left, 60},
+                             {"QUANT"},
+                             {"SIZE", Align::right},
                              {"CAN"},
                              {"ALIASES", Align::left, 40}},
                             rows, colour);

@@ -168,6 +168,7 @@ std::vector<Status> status(const Engines& engines) {
         s.pid = state.pid;
         s.restarts = state.restarts;
         s.in_use = *engine->in_use;
+        s.waiting = static_cast<int>(engine->waiters.size());
         s.rss_bytes = state.pid != 0 ? sys::rss_bytes(state.pid) : 0;
         const bool ready = state.phase == engine::Phase::ready;
         if (engine->info) {

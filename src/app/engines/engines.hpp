@@ -74,7 +74,12 @@ struct ModelInfo {
     std::vector<std::string> notes;  ///< decisions and why: context, memory, template
     std::string template_note;       ///< empty: the model's own template is used as it is
     bool tools = true;               ///< its chat template, own or given, renders tools
+    bool reasoning = false;          ///< its chat template knows of thinking
+    bool vision = false, audio = false;  ///< it has a projector for them
 };
+
+/// "chat", "tools", "reasoning", "vision", "audio", "fim"; or "embedding" or "rerank" alone. For /v1/models and `models`.
+[[nodiscard]] std::vector<std::string> capabilities(const ModelInfo& info);
 
 /// In use until this and all copies of it are gone: an engine in use is not stopped for idleness.
 using Lease = std::shared_ptr<const void>;
@@ -145,6 +150,7 @@ struct Status {
     int pid = 0;
     std::uint64_t restarts = 0;
     int in_use = 0;
+    int waiting = 0;  ///< requests that wait for its start
     std::int64_t rss_bytes = 0;  ///< 0: not running
     std::int64_t context_per_slot = 0, slots = 0;
     bool ours = false;

@@ -92,6 +92,18 @@ Result<std::shared_ptr<const Header>> read_header(const config::Model& model, st
     return std::shared_ptr<const Header>(std::move(out));
 }
 
+std::vector<std::string> capabilities(const ModelInfo& info) {
+    if (!info.pooling.empty()) return {info.pooling == "rank" ? "rerank" : "embedding"};
+    std::vector<std::string> out{"completion", "chat"};
+    const std::pair<bool, const char*> further[] = {{info.tools, "tools"},   {info.reasoning, "reasoning"},
+                                                    {info.vision, "vision"}, {info.audio, "audio"},
+                                                    {info.fim, "fim"}};
+    for (const auto& [has, name] : further) {
+        if (has) out.emplace_back(name);
+    }
+    return out;
+}
+
 ModelInfo describe_header(const config::Model& model, const Header& header) {
     ModelInfo out;
     out.name = model.name;

@@ -93,15 +93,20 @@ Result<TemplateChoice> choose_template(const config::Model& model, const gguf::I
         if (!text) return fail(Errc::model_load_failed, "chat_template: " + text.error().detail);
         out.file = *file;
         out.note = "chat template: " + model.chat_template + " (configured)";
+        out.reasoning = templates::renders_reasoning(*text);
         if (!templates::renders_tools(*text)) {
             out.problem = "the configured chat template does not render tools" + std::string(remedy);
         }
         return out;
     }
     // Embedding models have no chat; a template of the makers' for tools is taken by llama.cpp itself.
-    if (!info.pooling.empty() || !info.causal || !info.chat_template_tools.empty()) return out;
+    if (!info.pooling.empty() || !info.causal || !info.chat_template_tools.empty()) {
+        out.reasoning = templates::renders_reasoning(info.chat_template_tools);
+        return out;
+    }
     const bool none = info.chat_template.empty();
     const std::string_view own = none ? templates::fallback_template() : std::string_view(info.chat_template);
+    out.reasoning = templates::renders_reasoning(own);
     if (templates::renders_tools(own)) return out;
     const Family family = templates::family_of(own);
     const std::string which =
@@ -146,6 +151,7 @@ Result<Prepared> prepare(const PrepareInput& input) {
     }
     out.info.template_note = chosen->note;
     out.info.tools = chosen->problem.empty();
+    out.info.reasoning = chosen->reasoning;
     out.template_problem = chosen->problem;
 
     engine::Machine machine;
@@ -158,6 +164,8 @@ Result<Prepared> prepare(const PrepareInput& input) {
     machine.device_memory = device_memory(out.program, input.model);
     const auto projector = find_projector(input.model, out.header->info);
     if (!projector) return tl::unexpected(projector.error());
+    out.info.vision = projector->images;
+    out.info.audio = projector->audio;
     config::Model model = input.model;
     model.mmproj = projector->file;
     auto plan = engine::plan(model, out.header->info, out.header->file_bytes + projector->bytes, machine, input.socket,

@@ -35,6 +35,7 @@ struct TemplateChoice {
     std::string file;     ///< for --chat-template-file; empty: the model's own
     std::string content;  ///< what has to be written to `file` first; empty: it exists
     std::string note;     ///< empty: nothing to tell
+    bool reasoning = false;  ///< the text knows of thinking
     std::string problem;  ///< why requests with tools cannot be served; empty: they can
 };
 
@@ -49,6 +50,7 @@ struct TemplateChoice {
 struct Projector {
     std::string file, note;
     std::int64_t bytes = 0;
+    bool images = false, audio = false;  ///< what it is for
 };
 [[nodiscard]] Result<Projector> find_projector(const config::Model& model, const gguf::Info& info);
 

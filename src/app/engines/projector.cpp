@@ -60,6 +60,8 @@ Result<Projector> find_projector(const config::Model& model, const gguf::Info& i
         if (!read) return fail(Errc::model_load_failed, "mmproj " + model.mmproj + ": " + read.error().detail);
         out.file = model.mmproj;
         out.bytes = size_of(out.file);
+        out.images = read->projects_images;
+        out.audio = read->projects_audio;
         return out;
     }
     for (const auto& path : candidates(model.path)) {
@@ -69,6 +71,8 @@ Result<Projector> find_projector(const config::Model& model, const gguf::Info& i
         if (read->projection != info.embedding && model.hf.empty()) continue;
         out.file = path;
         out.bytes = size_of(path);
+        out.images = read->projects_images;
+        out.audio = read->projects_audio;
         out.note = "images and audio: projector " + path.substr(path.rfind('/') + 1) + ", which lies beside the model";
         return out;
     }

@@ -87,10 +87,8 @@ awaitable<json::array> models_json(Gateway& gateway) {
             row["size_bytes"] = (*info)->file_bytes;
             row["template"] = (*info)->template_note;
             row["notes"] = strings((*info)->notes);
-            json::array capabilities{"chat"};
-            if ((*info)->tools) capabilities.push_back("tools");
-            if (!(*info)->pooling.empty()) capabilities = {(*info)->pooling == "rank" ? "rerank" : "embedding"};
-            row["capabilities"] = std::move(capabilities);
+            row["parameters"] = (*info)->parameters;
+            row["capabilities"] = strings(engines::capabilities(**info));
         } else {
             row["error"] = info.error().detail;
         }

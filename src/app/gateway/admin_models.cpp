@@ -43,7 +43,13 @@ awaitable<void> unload(Gateway& gateway, net::Exchange& exchange, std::string mo
         co_return co_await answer_error(gateway, exchange, api::Dialect::plain,
                                         error_of(Errc::overloaded, std::move(text)));
     }
-    const bool was_loaded = status != nullptr && status->pid > 0;
+    if (status != nullptr && status->waiting > 0 && !force) {
+        auto text = "model '" + model + "' is still starting, and " + std::to_string(status->waiting) +
+                    (status->waiting == 1 ? " request waits" : " requests wait") + " for it; use force to end them";
+        co_return co_await answer_error(gateway, exchange, api::Dialect::plain,
+                                        error_of(Errc::overloaded, std::move(text)));
+    }
+    const bool was_loaded = status != nullptr && (status->pid > 0 || status->phase == engine::Phase::starting);
     co_await states::settle(gateway.states, model, std::chrono::seconds(10));
     const auto stopped = co_await engines::stop(*gateway.engines, model);
     if (!stopped) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, stopped.error());

@@ -3,6 +3,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "app/gateway/parts.hpp"
+#include "core/stream/progress_line.hpp"
 
 namespace lc::gateway {
 
@@ -12,6 +13,15 @@ void note_sent(Turn& turn, Clock::time_point now) {
 }
 
 namespace {
+
+/// The sign of life that clients see: a line of reasoning text where that is wanted and nothing of the answer is there yet.
+std::string heartbeat(const Gateway& gateway, const Turn& turn) {
+    const auto created = turn.record.unix_ms / 1000;
+    const bool told = gateway.options.config.server.progress == "reasoning" && answer_dialect(turn) == api::Dialect::chat &&
+                      !turn.record.ms.first_token && !turn.waiting_for.empty();
+    if (told) return stream::progress_frame(turn.id, turn.record.model_used, created, turn.waiting_for);
+    return api::heartbeat_frame(answer_dialect(turn), turn.id, turn.record.model_used, created);
+}
 
 void beat(Gateway& gateway, Turn& turn, Clock::time_point now) {
     const stream::Rules rules{std::chrono::milliseconds(gateway.options.config.server.header_hold_ms)};
@@ -32,9 +42,7 @@ void beat(Gateway& gateway, Turn& turn, Clock::time_point now) {
             return;
         case stream::Beat::heartbeat:
             net::send_now(*turn.exchange,
-                          api::comment_frame(turn.waiting_for) +
-                              api::heartbeat_frame(answer_dialect(turn), turn.id, turn.record.model_used,
-                                                   turn.record.unix_ms / 1000));
+                          api::comment_frame(turn.waiting_for) + heartbeat(gateway, turn));
             note_sent(turn, now);
             return;
     }

@@ -5,6 +5,7 @@
 #include "app/gateway/tools_turn.hpp"
 #include "base/sha256.hpp"
 #include "core/forward/forward.hpp"
+#include "core/stream/progress_line.hpp"
 #include "core/stream/should_count.hpp"
 #include "shell/sys/os.hpp"
 
@@ -139,7 +140,7 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
     }
     if (auto ok = co_await take_seat(gateway, turn, *ready); !ok) co_return tl::unexpected(ok.error());
     turn.waiting_for = "waiting for model " + turn.choice.model;
-    co_return to_engine(turn, *ready, request(*turn.exchange));
+    co_return to_engine(gateway.options.config.models[turn.choice.index], turn, *ready, request(*turn.exchange));
 }
 
 /// An answer without a stream, or with another status than 200.
@@ -288,6 +289,15 @@ Result<void> parse(Gateway& gateway, Turn& turn) {
     std::vector<api::HeaderField> headers;
     turn.session = api::session_of(turn.view, header_view(incoming.fields, headers));
     turn.kind = api::kind_of(turn.view, turn.session);
+    if (auto edits = stream::remove_progress(turn.view, incoming.body); !edits.empty()) {
+        const bool stream = turn.view.stream;
+        auto body = api::apply(incoming.body, std::move(edits));
+        if (auto again = api::parse_request(turn.match.dialect, body)) {
+            turn.view = std::move(*again);
+            turn.view.stream = stream;
+            request(*turn.exchange).body = std::move(body);
+        }
+    }
     begin_tools(gateway, turn);
     return {};
 }

@@ -102,7 +102,7 @@ struct Upstream {
     bool assemble = false;  ///< a stream was asked for although the client did not
 };
 /// With the turn's slot and state, when it has a seat.
-[[nodiscard]] Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request);
+[[nodiscard]] Upstream to_engine(const config::Model& model, const Turn& turn, const engines::Ready& ready, const net::Request& request);
 [[nodiscard]] Upstream to_backend(const Turn& turn, const Backend& backend, const net::Request& request,
                                   bool gateway_has_keys);
 /// Asks backends whose models are not known for their list, at most once in `max_age`; all at the same time.

@@ -39,15 +39,9 @@ awaitable<json::object> local_entry(Gateway& gateway, const config::Model& model
         const auto& i = **info;
         entry["meta"] = {{"n_ctx", i.context_per_slot},      {"n_ctx_train", i.context_train},
                          {"n_params", i.parameters},         {"size", i.file_bytes}};
-        json::array capabilities{"completion", "chat"};
-        if (i.tools) capabilities.push_back("tools");
-        if (i.fim) capabilities.push_back("fim");
-        if (!i.pooling.empty()) capabilities = {i.pooling == "rank" ? "rerank" : "embedding"};
-        if (const auto ready = engines::try_acquire(*gateway.engines, model.name)) {
-            if (ready->meta->vision) capabilities.push_back("vision");
-        }
-        details["capabilities"] = std::move(capabilities);
+        details["capabilities"] = strings(engines::capabilities(i));
         details["context"] = i.context_per_slot;
+        details["output"] = model.output > 0 ? model.output : std::min<std::int64_t>(2048, i.context_per_slot / 8);
         details["slots"] = i.slots;
         details["path"] = i.path;
         details["architecture"] = i.architecture;
@@ -66,6 +60,7 @@ json::object remote_entry(const Gateway& gateway, const Backend& backend, std::s
     auto entry = model_entry(model, backend.config.name, gateway.started_unix);
     if (backend.config.context > 0) entry["meta"] = {{"n_ctx", backend.config.context}};
     entry["localcode"] = {{"place", "remote"}, {"backend", backend.config.name}, {"context", backend.config.context}};
+    if (backend.config.output > 0) entry["localcode"].as_object()["output"] = backend.config.output;
     return entry;
 }
 

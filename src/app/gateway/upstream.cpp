@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include "app/gateway/parts.hpp"
+#include "core/forward/defaults.hpp"
 #include "core/forward/forward.hpp"
 
 namespace lc::gateway {
@@ -38,9 +39,9 @@ forward::Incoming incoming_of(const Turn& turn, const net::Request& request, std
 
 }  // namespace
 
-Upstream to_engine(const Turn& turn, const engines::Ready& ready, const net::Request& request) {
+Upstream to_engine(const config::Model& model, const Turn& turn, const engines::Ready& ready, const net::Request& request) {
     const auto fields = header_fields(request);
-    std::vector<forward::Member> members;
+    auto members = forward::defaults(model, turn.kind, turn.view);
     if (turn.seat) {
         for (const auto& member : states::members(*turn.seat)) members.push_back({member.name, member.json});
     }

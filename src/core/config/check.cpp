@@ -57,6 +57,20 @@ bool hf_name(std::string_view name) {
            std::ranges::count(repo, '/') == 1;
 }
 
+/// "3,1": what each GPU gets, or nothing.
+bool shares(std::string_view text) {
+    while (!text.empty()) {
+        double share = 0;
+        const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), share);
+        if (ec != std::errc{} || share < 0 || share > 1e9) return false;
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        if (text.empty()) return true;
+        if (text.front() != ',' || text.size() == 1) return false;
+        text.remove_prefix(1);
+    }
+    return true;
+}
+
 bool web_url(std::string_view url) {
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (!url.starts_with(scheme)) continue;
@@ -102,6 +116,9 @@ void check_models(const Config& config, const Positions& at, Problems& out) {
             report(out, here, "model " + quoted(model.name) + " has both path and hf; give one of them");
         } else if (!model.hf.empty() && !hf_name(model.hf)) {
             report(out, here, "hf must look like \"org/repo:quant\", got " + quoted(model.hf));
+        }
+        if (!shares(model.tensor_split)) {
+            report(out, here, "tensor_split must be numbers with commas between, such as \"3,1\", got " + quoted(model.tensor_split));
         }
     }
     for (std::size_t i = 0; i < config.models.size(); ++i) {

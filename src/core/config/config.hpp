@@ -2,10 +2,12 @@
 // Keys of features that do not exist yet are not accepted: a key that would do nothing is a lie.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lc::config {
@@ -39,6 +41,7 @@ struct Server {
     std::string unix_socket;  ///< further listener for clients
     Tls tls;                  ///< for the TCP listener
     std::int64_t header_hold_ms = 1'000;
+    std::string progress = "comments";  ///< comments | reasoning: how a waiting client is told
     Limits limits;
     std::string engine;                      ///< path of an engine program; empty: the installed localcode-engine
     std::vector<std::string> preload;        ///< models to start at once
@@ -105,6 +108,29 @@ struct Prefix {
     bool operator==(const Prefix&) const = default;
 };
 
+/// Kinds of requests that values can be given for.
+inline constexpr std::array<std::string_view, 8> request_kinds = {"main",    "plan",       "subagent", "title",
+                                                                  "summary", "compaction", "fim",      "other"};
+/// Names of sampling values, as llama.cpp takes them in requests.
+inline constexpr std::array<std::string_view, 9> sampling_names = {
+    "temperature",    "top_p",            "top_k",             "min_p", "typical_p",
+    "repeat_penalty", "presence_penalty", "frequency_penalty", "seed"};
+
+/// Sampling values for requests that name none themselves.
+struct Sampling {
+    using Values = std::map<std::string, double, std::less<>>;
+    Values all;                                          ///< for requests of every kind
+    std::map<std::string, Values, std::less<>> by_kind;  ///< these win over `all`
+    bool operator==(const Sampling&) const = default;
+};
+
+/// Whether a model thinks before it answers, for requests that do not say so themselves.
+struct Thinking {
+    std::optional<bool> all;                          ///< empty: as the model's template has it
+    std::map<std::string, bool, std::less<>> by_kind;  ///< these win over `all`
+    bool operator==(const Thinking&) const = default;
+};
+
 /// [[model]]: served by an engine of our own.
 struct Model {
     std::string name;
@@ -114,12 +140,17 @@ struct Model {
     std::vector<std::string> roles;  ///< what it is for: coder, general, small, vision, fim, embed, rerank; empty: coder
     std::int64_t context = 0;  ///< tokens per slot; 0: as trained, at least 16,384 where memory allows
     std::int64_t slots = 2;
+    std::int64_t output = 0;  ///< tokens of an answer, as told to clients; 0: 2,048, or an eighth of the context
     std::string mmproj;            ///< GGUF file of its vision or audio projector; empty: one beside it; "none": none
     std::string chat_template;     ///< file, or name of one that ships with llama.cpp; empty: the model's own
     std::int64_t gpu_layers = -1;  ///< -1: llama.cpp decides
+    std::int64_t n_cpu_moe = 0;    ///< of this many layers the expert weights stay in main memory
+    std::string tensor_split;      ///< share of each GPU, "3,1"; empty: llama.cpp decides
     std::int64_t threads = 0;      ///< 0: the cores are shared between engines
     std::string cache_type_k, cache_type_v;
     std::string flash_attention = "on";  ///< on | off | auto
+    Sampling sampling;
+    Thinking thinking;
     std::vector<std::string> args;       ///< passed through to the engine
     std::string engine;                  ///< overrides server.engine
     std::int64_t load_timeout_s = 600;
@@ -140,6 +171,7 @@ struct Backend {
     std::map<std::string, std::string> headers;  ///< added to each request
     std::int64_t context = 0;                    ///< context size to report; 0: unknown
     std::vector<std::string> roles;              ///< as of a model; empty: coder
+    std::int64_t output = 0;                     ///< tokens of an answer to report; 0: unknown
     bool operator==(const Backend&) const = default;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -34,6 +35,65 @@ constexpr Section model_section{"[[model]]", "model"};
 constexpr Section backend_section{"[[backend]]", "backend"};
 constexpr Section route_section{"[[route]]", "route"};
 constexpr Section match_section{"match of a [[route]]", "route.match"};
+
+/// The nearest of `known` as " did you mean ...", or nothing.
+std::string near_miss(std::string_view name, std::span<const std::string_view> known) {
+    const auto near = nearest(name, known);
+    return near.empty() ? std::string() : "; did you mean " + quoted(near) + "?";
+}
+
+void read_sampling_value(const toml::key& key, const toml::node& node, Sampling::Values& to, Problems& out) {
+    const std::string_view name = key.str();
+    const auto number = node.value<double>();
+    if (std::ranges::find(sampling_names, name) == sampling_names.end()) {
+        report(out, key.source(), "unknown sampling value " + quoted(name) + near_miss(name, sampling_names));
+    } else if (!node.is_number() || !number || !std::isfinite(*number)) {
+        report(out, node.source(), expected(name, "a number", node));
+    } else {
+        to.emplace(name, *number);
+    }
+}
+
+bool known_kind(const toml::key& key, Problems& out) {
+    if (std::ranges::find(request_kinds, key.str()) != request_kinds.end()) return true;
+    report(out, key.source(), "unknown kind of requests " + quoted(key.str()) + near_miss(key.str(), request_kinds));
+    return false;
+}
+
+template <class T>
+void read_value(const toml::node& node, const Entry<T>& entry, Sampling& to, Problems& out) {
+    const auto* table = node.as_table();
+    if (table == nullptr) return report(out, node.source(), expected(entry.name, "a table of sampling values", node));
+    for (const auto& [key, value] : *table) {
+        const auto* of_kind = value.as_table();
+        if (of_kind == nullptr) {
+            read_sampling_value(key, value, to.all, out);
+        } else if (known_kind(key, out)) {
+            auto& values = to.by_kind[std::string(key.str())];
+            for (const auto& [name, number] : *of_kind) read_sampling_value(name, number, values, out);
+        }
+    }
+}
+
+template <class T>
+void read_value(const toml::node& node, const Entry<T>& entry, Thinking& to, Problems& out) {
+    if (const auto* all = node.as_boolean()) {
+        to.all = all->get();
+        return;
+    }
+    const auto* table = node.as_table();
+    if (table == nullptr) return report(out, node.source(), expected(entry.name, "true, false or a table of them", node));
+    for (const auto& [key, value] : *table) {
+        const auto* thinks = value.as_boolean();
+        if (thinks == nullptr) {
+            report(out, value.source(), expected(key.str(), "true or false", value));
+        } else if (key.str() == "all") {
+            to.all = thinks->get();
+        } else if (known_kind(key, out)) {
+            to.by_kind.emplace(key.str(), thinks->get());
+        }
+    }
+}
 
 template <class T>
 bool holds(Entries<T> keys, std::string_view name) {

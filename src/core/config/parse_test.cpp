@@ -49,6 +49,9 @@ name = "coder"
 path = "coder.gguf"
 aliases = ["gpt-4o"]
 context = 32768
+sampling = { temperature = 0.7, top_k = 20, title = { temperature = 0 } }
+thinking = { all = true, title = false }
+tensor_split = "3,1.5"
 [[backend]]
 name = "cloud"
 url = "https://llm.example/v1"
@@ -70,6 +73,10 @@ headers = { X-Team = "tools", "X-Other" = "1" }
     ASSERT_EQ(c.models.size(), 1U);
     EXPECT_EQ(c.models[0].context, 32768);
     EXPECT_EQ(c.models[0].slots, 2);
+    EXPECT_EQ(c.models[0].sampling.all, (Sampling::Values{{"temperature", 0.7}, {"top_k", 20}}));
+    EXPECT_EQ(c.models[0].sampling.by_kind.at("title"), (Sampling::Values{{"temperature", 0}}));
+    EXPECT_EQ(c.models[0].thinking.all, true);
+    EXPECT_EQ(c.models[0].thinking.by_kind.at("title"), false);
     ASSERT_EQ(c.backends.size(), 1U);
     EXPECT_EQ(c.backends[0].headers.at("X-Other"), "1");
 }
@@ -111,6 +118,16 @@ TEST(Parse, Problems) {
         {"negative", "[log]\nretention_days = -1\n", {"2:18 'retention_days' must be from 1 to 3650, got -1"}},
         {"not one of", "[log]\nlevel = \"inf\"\n", {"2:9 'level' must be one of error, warn, info, debug; got 'inf'"}},
         {"NUL in a string", "[server]\nengine = \"a\\u0000b\"\n", {"2:10 'engine' must not hold control characters"}},
+        {"sampling value that is none",
+         "[[model]]\nname=\"a\"\npath=\"a\"\nsampling = { temprature = 1, top_p = \"x\", titel = { seed = 1 }, main = { top_k = true } }\n",
+         {"4:14 unknown sampling value 'temprature'; did you mean 'temperature'?", "4:38 'top_p' must be a number, got a string",
+          "4:43 unknown kind of requests 'titel'; did you mean 'title'?", "4:82 'top_k' must be a number, got true or false"}},
+        {"thinking of no kind",
+         "[[model]]\nname=\"a\"\npath=\"a\"\nthinking = { al = true, title = 1 }\n",
+         {"4:14 unknown kind of requests 'al'", "4:33 'title' must be true or false, got an integer"}},
+        {"shares of GPUs",
+         "[[model]]\nname=\"a\"\npath=\"a\"\ntensor_split = \"3,x\"\n",
+         {"1:1 tensor_split must be numbers with commas between, such as \"3,1\", got '3,x'"}},
         {"table for a list of tables",
          "[model]\nname = \"a\"\n",
          {"1:1 'model' must be a list of tables, [[model]], got a table"}},

@@ -1,6 +1,7 @@
 // The annotated example and the effective config as TOML text, both from the tables of schema.hpp.
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <type_traits>
 
 #include "base/text.hpp"
@@ -105,6 +106,35 @@ std::string text_of(const RouteMatch& match) {
     std::string out = "{ ";
     for (const auto& part : parts) out += (out.size() > 2 ? ", " : "") + part;
     return out + " }";
+}
+std::string text_of(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.17g", value);
+    double back = 0;
+    for (int digits = 1; digits < 17 && back != value; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, value);
+        back = std::strtod(text, nullptr);
+    }
+    return text;
+}
+template <class Map>
+std::string members_of(const Map& values) {
+    std::string out;
+    for (const auto& [name, value] : values) out += (out.empty() ? "" : ", ") + name + " = " + text_of(value);
+    return out;
+}
+std::string text_of(const Sampling& sampling) {
+    std::string out = members_of(sampling.all);
+    for (const auto& [kind, values] : sampling.by_kind) {
+        out += (out.empty() ? "" : ", ") + kind + " = { " + members_of(values) + " }";
+    }
+    return out.empty() ? "" : "{ " + out + " }";
+}
+std::string text_of(const Thinking& thinking) {
+    if (thinking == Thinking{}) return "";
+    const std::string all = thinking.all ? std::string("all = ") + (*thinking.all ? "true" : "false") : "";
+    const std::string kinds = members_of(thinking.by_kind);
+    return "{ " + all + (all.empty() || kinds.empty() ? "" : ", ") + kinds + " }";
 }
 
 template <class T>

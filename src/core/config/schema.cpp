@@ -15,6 +15,7 @@ constexpr std::int64_t max_tokens = std::int64_t{1} << 26;
 
 constexpr std::string_view levels[] = {"error", "warn", "info", "debug"};
 constexpr std::string_view formats[] = {"text", "json"};
+constexpr std::string_view progress[] = {"comments", "reasoning"};
 constexpr std::string_view flash[] = {"on", "off", "auto"};
 constexpr std::string_view prefix_steps[] = {"environment", "pinned", "tools", "compaction"};
 constexpr std::string_view on_invalid[] = {"pass", "content", "error"};
@@ -54,6 +55,11 @@ constexpr Entry<Server> server[] = {
      "How long the head of a streamed answer waits for the first byte or a definite error, before it\n"
      "is sent and pings begin.",
      "", 0, 60'000},
+    {"progress", &Server::progress,
+     "How a client that streams is told that it waits for a model, a slot or the prompt: comments (which\n"
+     "clients do not show), or reasoning: as a line of reasoning text too, once a few seconds. Such lines\n"
+     "are taken out again when a client sends them back.",
+     "", 0, 0, progress},
     {"cors_origins", &Server::cors_origins,
      "Web pages that may call the API from a browser: origins such as \"https://chat.example\", or \"*\".\n"
      "None by default, other ports of localhost included.",
@@ -180,6 +186,9 @@ constexpr Entry<Model> model[] = {
     {"context", &Model::context, "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.",
      "32768", 0, max_tokens},
     {"slots", &Model::slots, "Requests answered at the same time, each with a context of its own.", "2", 1, 256},
+    {"output", &Model::output,
+     "Tokens of one answer that clients are told to ask for; 0: 2,048, or an eighth of the context if that is less.",
+     "4096", 0, max_tokens},
     {"mmproj",
      &Model::mmproj,
      "Vision or audio projector (a GGUF file with \"mmproj\" in its name). Default: the one that lies\n"
@@ -198,11 +207,23 @@ constexpr Entry<Model> model[] = {
      {},
      Anchor::if_slash},
     {"gpu_layers", &Model::gpu_layers, "Layers on the GPU; -1 leaves it to llama.cpp.", "-1", -1, 10'000},
+    {"n_cpu_moe", &Model::n_cpu_moe,
+     "Mixture of experts: of so many layers the experts' weights stay in main memory; 0: of none.", "24", 0, 10'000},
+    {"tensor_split", &Model::tensor_split, "Several GPUs: the share of each. Default: llama.cpp decides.", "\"3,1\""},
     {"threads", &Model::threads, "CPU threads; 0 shares the cores between the engines.", "0", 0, 1024},
     {"cache_type_k", &Model::cache_type_k, "Number format of the KV cache. Default: llama.cpp's (f16).", "\"q8_0\"", 0,
      0, cache_types},
     {"cache_type_v", &Model::cache_type_v, "", "\"q8_0\"", 0, 0, cache_types},
     {"flash_attention", &Model::flash_attention, "on, off or auto.", "\"on\"", 0, 0, flash},
+    {"sampling", &Model::sampling,
+     "Sampling of requests that name no values themselves: temperature, top_p, top_k, min_p, typical_p,\n"
+     "repeat_penalty, presence_penalty, frequency_penalty, seed; for all requests and by their kind (main,\n"
+     "plan, subagent, title, summary, compaction, fim, other). Default: the model's, else llama.cpp's.",
+     "{ temperature = 0.7, top_p = 0.8, title = { temperature = 0 } }"},
+    {"thinking", &Model::thinking,
+     "Whether a model that can think does so, for requests that do not say: true, false, or by kind.\n"
+     "Default: as its chat template has it.",
+     "{ all = true, title = false, compaction = false }"},
     {"args", &Model::args, "Further arguments for the engine; they come last and win.", "[\"--no-mmap\"]"},
     {"engine",
      &Model::engine,
@@ -247,6 +268,7 @@ constexpr Entry<Backend> backend[] = {
      24 * hour_ms},
     {"headers", &Backend::headers, "Headers added to each request.", "{ X-Team = \"tools\" }"},
     {"context", &Backend::context, "Context size to report to clients; 0: unknown.", "131072", 0, max_tokens},
+    {"output", &Backend::output, "Tokens of one answer to report to clients; 0: unknown.", "32000", 0, max_tokens},
     {"roles", &Backend::roles, "What its models are for, as of a model. Default: coder.", "[\"coder\", \"vision\"]", 0, 0,
      roles},
 };
@@ -282,12 +304,7 @@ constexpr Later later[] = {
     {"", "queue"},
     {"", "grammar"},
     {"", "search"},
-    {"server", "progress"},
     {"server", "memory_budget"},
-    {"model", "sampling"},
-    {"model", "thinking"},
-    {"model", "n_cpu_moe"},
-    {"model", "tensor_split"},
     {"model", "speculative"},
     {"model", "control_vectors"},
     {"model", "lora"},

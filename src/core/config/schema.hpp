@@ -17,7 +17,7 @@ namespace lc::config {
 template <class T>
 using Member = std::variant<bool T::*, std::int64_t T::*, std::uint16_t T::*, std::string T::*, Secret T::*,
                             std::vector<std::string> T::*, std::map<std::string, std::string> T::*,
-                            std::map<std::string, double> T::*, RouteMatch T::*>;
+                            std::map<std::string, double> T::*, RouteMatch T::*, Sampling T::*, Thinking T::*>;
 
 /// How a file name that is not absolute is read: relative to the config file's folder.
 enum class Anchor : std::uint8_t {

@@ -79,6 +79,21 @@ std::string number(double value) {
     return text;
 }
 
+/// llama.cpp's flag for a value of config::sampling_names.
+std::string sampling_flag(std::string_view name) {
+    if (name == "temperature") return "--temp";
+    if (name == "typical_p") return "--typical";
+    std::string flag = "--" + std::string(name);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    return flag;
+}
+
+/// A whole number in full (seeds have up to ten digits), others as `number`.
+std::string sampling_text(double value) {
+    const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+    return whole ? std::to_string(static_cast<std::int64_t>(value)) : number(value);
+}
+
 /// Tokens per slot to aim for when the config names none.
 std::int64_t automatic_context(const gguf::Info& info, bool may_stretch) {
     const std::int64_t train = info.context_train > 0 ? info.context_train : 4096;
@@ -248,6 +263,10 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
         model.threads > 0 ? model.threads : std::max(1, machine.cores / std::max(1, machine.engines));
     add({"-t", std::to_string(threads), "-tb", std::to_string(threads)});
     if (model.gpu_layers >= 0) add({"-ngl", std::to_string(model.gpu_layers)});
+    if (model.n_cpu_moe > 0) add({"--n-cpu-moe", std::to_string(model.n_cpu_moe)});
+    if (!model.tensor_split.empty()) add({"--tensor-split", model.tensor_split});
+    for (const auto& [name, value] : model.sampling.all) add({sampling_flag(name), sampling_text(value)});
+    if (model.thinking.all) add({"--reasoning", *model.thinking.all ? "on" : "off"});
     if (!model.cache_type_k.empty()) add({"-ctk", model.cache_type_k});
     if (!model.cache_type_v.empty()) add({"-ctv", model.cache_type_v});
     if (embeddings) add({info.pooling == "rank" ? "--reranking" : "--embeddings"});

@@ -210,6 +210,16 @@ TEST(Plan, ArgumentsTable) {
          gemma(), "",
          " -fa auto --cont-batching --no-cache-idle-slots --cache-ram 0 -t 5 -tb 5 -ngl 0 -ctk q8_0 -ctv q4_0 ",
          "nothing"},
+        {"GPUs, experts, sampling and thinking of all requests", model([](config::Model& m) {
+             m.n_cpu_moe = 12;
+             m.tensor_split = "3,1";
+             m.sampling.all = {{"repeat_penalty", 1.1}, {"seed", 4294967295}, {"temperature", 0.7}, {"typical_p", 1}};
+             m.sampling.by_kind["title"] = {{"top_k", 1}};
+             m.thinking.all = false;
+         }),
+         gemma(), "",
+         " --n-cpu-moe 12 --tensor-split 3,1 --repeat-penalty 1.1 --seed 4294967295 --temp 0.7 --typical 1 --reasoning off ",
+         "--top-k"},
         {"the user's arguments are last", model([](config::Model& m) {
              m.args = {"-b", "64"};
          }),

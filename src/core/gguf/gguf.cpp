@@ -276,6 +276,8 @@ void read_model(const Metadata& meta, Info& info, std::string& problem) {
     if (info.rope_scaling == "none") info.rope_scaling.clear();
     info.rope_scaling_factor = real(meta, prefix + "rope.scaling.factor");
     info.context_original = count("rope.scaling.original_context_length", max_dimension);
+    info.projects_images = integer(meta, prefix + "vision.projection_dim").has_value();
+    info.projects_audio = integer(meta, prefix + "audio.projection_dim").has_value();
     info.projection = integer(meta, prefix + "vision.projection_dim") ? count("vision.projection_dim", max_dimension)
                                                                       : count("audio.projection_dim", max_dimension);
     info.rope = uses_rope(info.architecture);

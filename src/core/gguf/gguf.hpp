@@ -29,6 +29,7 @@ struct Info {
     double rope_scaling_factor = 0;
     std::int64_t context_original = 0;  ///< rope.scaling.original_context_length; 0: not given
     bool rope = true;                   ///< false: positions are learned or absent, the context cannot be stretched
+    bool projects_images = false, projects_audio = false;  ///< of a projector
     std::int64_t projection = 0;        ///< of a projector (architecture clip): width of what it gives to its model
     std::int64_t vocabulary = 0;        ///< tokens
     std::int64_t parameters = 0;        ///< from tensor shapes

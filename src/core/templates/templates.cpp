@@ -84,6 +84,13 @@ Family family_of(std::string_view t) {
     return Family::unknown;
 }
 
+bool renders_reasoning(std::string_view t) {
+    for (const std::string_view word : {"enable_thinking", "<think>", "reasoning_content", "reasoning_effort", "<|channel|>analysis"}) {
+        if (t.find(word) != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 bool renders_tools(std::string_view t) {
     for (std::size_t at = t.find('{'); at != std::string_view::npos && at + 1 < t.size(); at = t.find('{', at)) {
         const char kind = t[at + 1];

@@ -31,6 +31,9 @@ enum class Family : std::uint8_t {
 /// Whether the template's text renders `tools` at all. Conservative: only what surely ignores them is false.
 [[nodiscard]] bool renders_tools(std::string_view chat_template);
 
+/// Whether the template's text knows of thinking before the answer: a switch for it, its tags, or the name of its field.
+[[nodiscard]] bool renders_reasoning(std::string_view chat_template);
+
 /// File name (below the installed templates folder; they come with llama.cpp) of a tool-capable template of that
 /// family; empty when there is none.
 [[nodiscard]] std::string_view tool_template_of(Family family);
