@@ -73,6 +73,8 @@ TEST(Templates, EachFamilyHasOneSourceAtMost) {
     EXPECT_EQ(family_of(builtin_tool_template(Family::gemma)), Family::gemma);
     EXPECT_EQ(family_of(fallback_template()), Family::chatml);
     EXPECT_FALSE(renders_tools(fallback_template()));
+    EXPECT_FALSE(renders_reasoning(fallback_template()));
+    EXPECT_TRUE(renders_reasoning("{% if enable_thinking %}<think>{% endif %}"));
 }
 
 TEST(Templates, ComposeKeepsBothTexts) {
