@@ -109,8 +109,8 @@ struct Prefix {
 };
 
 /// Kinds of requests that values can be given for.
-inline constexpr std::array<std::string_view, 8> request_kinds = {"main",    "plan",       "subagent", "title",
-                                                                  "summary", "compaction", "fim",      "other"};
+inline constexpr std::array<std::string_view, 9> request_kinds = {"main",       "plan", "subagent", "title", "summary",
+                                                                  "compaction", "fim",  "vision",   "other"};
 /// Names of sampling values, as llama.cpp takes them in requests.
 inline constexpr std::array<std::string_view, 9> sampling_names = {
     "temperature",    "top_p",            "top_k",             "min_p", "typical_p",

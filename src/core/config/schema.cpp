@@ -218,7 +218,7 @@ constexpr Entry<Model> model[] = {
     {"sampling", &Model::sampling,
      "Sampling of requests that name no values themselves: temperature, top_p, top_k, min_p, typical_p,\n"
      "repeat_penalty, presence_penalty, frequency_penalty, seed; for all requests and by their kind (main,\n"
-     "plan, subagent, title, summary, compaction, fim, other). Default: the model's, else llama.cpp's.",
+     "plan, subagent, title, summary, compaction, fim, vision, other). Default: the model's, else llama.cpp's.",
      "{ temperature = 0.7, top_p = 0.8, title = { temperature = 0 } }"},
     {"thinking", &Model::thinking,
      "Whether a model that can think does so, for requests that do not say: true, false, or by kind.\n"
