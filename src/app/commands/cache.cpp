@@ -80,6 +80,10 @@ std::string stats_text(const json::value& s) {
     out += "looked up    " + number("hits") + " found, " + number("misses") + " not found\n";
     out += "saved        " + number("saves") + " times, " + zero_or(integer_at(s, "bytes_written")) + " written\n";
     out += "evicted      " + number("evicted_states") + " states, " + zero_or(integer_at(s, "evicted_bytes")) + "\n";
+    out += "policy       " + text_at(s, "policy") + ", in force: " + text_at(s, "policy_why") + "\n";
+    out += "today        " + zero_or(integer_at(s, "written_today")) + " written" +
+           (integer_at(s, "writes_per_day") > 0 ? " of at most " + zero_or(integer_at(s, "writes_per_day")) : std::string()) + ", " +
+           number("writes_refused") + " saves refused\n";
     out += "quarantined  " + number("quarantined") + " (" + number("quarantine_files") + " files kept to look at)\n";
     return out;
 }
@@ -95,6 +99,9 @@ Result<json::value> alone(const Options& options, const std::string& what) {
     kv::StoreOptions store_options;
     store_options.dir = loaded->config.kv.dir.empty() ? paths->state_dir + "/kv" : loaded->config.kv.dir;
     store_options.max_bytes = static_cast<std::uint64_t>(loaded->config.kv.max_bytes);
+    store_options.policy = loaded->config.kv.policy;
+    store_options.policy_path = paths->state_dir + "/policy.db";
+    store_options.writes_per_day = static_cast<std::uint64_t>(loaded->config.kv.writes_per_day);
     store_options.report = [](std::string_view line) { std::cerr << line << '\n'; };
     std::error_code ec;
     if (!std::filesystem::is_directory(store_options.dir, ec)) {
@@ -118,7 +125,11 @@ Result<json::value> alone(const Options& options, const std::string& what) {
     if (!stats) return tl::unexpected(stats.error());
     return json::value{{"states", stats->states},       {"chunks", stats->chunks},
                        {"snapshots", stats->snapshots}, {"bytes", stats->bytes},
-                       {"max_bytes", stats->max_bytes}, {"quarantine_files", stats->quarantine_files}};
+                       {"max_bytes", stats->max_bytes}, {"quarantine_files", stats->quarantine_files},
+                       {"policy", stats->policy},       {"policy_in_force", stats->policy_in_force},
+                       {"policy_why", stats->policy_why}, {"policy_bytes", stats->policy_bytes},
+                       {"written_today", stats->written_today}, {"writes_per_day", stats->writes_per_day},
+                       {"writes_refused", stats->writes_refused}};
 }
 
 Result<json::value> ask_cache(const Place& place, const std::string& what, const std::string& body = {}) {

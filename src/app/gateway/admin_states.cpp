@@ -27,7 +27,14 @@ json::object stats_json(const kv::StoreStats& s) {
             {"evicted_states", s.evicted_states},
             {"evicted_bytes", s.evicted_bytes},
             {"quarantined", s.quarantined},
-            {"quarantine_files", s.quarantine_files}};
+            {"quarantine_files", s.quarantine_files},
+            {"policy", s.policy},
+            {"policy_in_force", s.policy_in_force},
+            {"policy_why", s.policy_why},
+            {"policy_bytes", s.policy_bytes},
+            {"written_today", s.written_today},
+            {"writes_per_day", s.writes_per_day},
+            {"writes_refused", s.writes_refused}};
 }
 
 Result<std::string> stats_text(kv::Store& store) {

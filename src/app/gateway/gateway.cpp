@@ -149,6 +149,9 @@ states::Options state_options(Gateway& gateway, const Options& options) {
         out.dir = options.config.kv.dir.empty() ? options.state_dir + "/kv" : options.config.kv.dir;
     }
     out.max_bytes = static_cast<std::uint64_t>(options.config.kv.max_bytes);
+    out.policy = options.config.kv.policy;
+    out.policy_path = options.state_dir + "/policy.db";
+    out.writes_per_day = static_cast<std::uint64_t>(options.config.kv.writes_per_day);
     out.staging_dir = options.staging_dir;
     out.token = make_token();
     const auto sink = options.log;

@@ -108,6 +108,7 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
         ready = std::move(*fast);
     } else {
         turn.waiting_for = "loading model " + turn.choice.model;
+        states::expect(gateway.states, turn.name_space, turn.record.session);
         ready = co_await engines::acquire(
             *gateway.engines, turn.choice.model,
             [&turn](const engines::Waiting& waiting) {

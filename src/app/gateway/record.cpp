@@ -48,6 +48,10 @@ void declare_metrics(metrics::Metrics& m) {
     metrics::declare(m, "route_fallbacks_total", "counter", "Requests that went to another place because one failed.");
     metrics::declare(m, "history_kept_tokens_total", "counter",
                      "Prompt tokens taken as the model generated them where a new tokenisation differs.");
+    metrics::declare(m, "kv_written_bytes_total", "counter", "Bytes of states written to disk.");
+    metrics::declare(m, "kv_written_today_bytes", "gauge", "Of these, today (UTC); kv.writes_per_day limits them.");
+    metrics::declare(m, "kv_writes_refused_total", "counter", "Saves not made because of kv.writes_per_day.");
+    metrics::declare(m, "kv_policy", "gauge", "1: the order of eviction in force.");
     metrics::declare(m, "streams_open", "gauge", "Streamed answers under way.");
 }
 

@@ -86,6 +86,7 @@ awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::R
     std::vector<std::optional<Digest>> answers;
     states::Want want;
     want.kind = turn.prompt && turn.prompt->as_session ? "main" : turn.kind;
+    want.has_parent = !turn.session.parent.empty();
     want.cache = turn.view.extensions.cache;
     want.name_space = turn.name_space;
     want.body = body;
@@ -146,10 +147,13 @@ void leave_seat(Gateway& gateway, Turn& turn, bool good) {
     if (!turn.seat) return;
     states::Finished how;
     how.good = good;
+    how.finish_reason = turn.tally.finish_reason;
+    how.gone = turn.cancelled;
     if (const auto& timings = turn.tally.timings) {
         how.prompt = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n + timings->prompt_n));
         how.cached = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->cache_n));
         how.generated = static_cast<std::uint32_t>(std::max<std::int64_t>(0, timings->predicted_n));
+        how.prompt_ms = std::max(0.0, timings->prompt_ms);
     }
     how.answer = answered(turn);
     states::finished(*turn.seat, how);

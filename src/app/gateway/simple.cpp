@@ -224,7 +224,14 @@ awaitable<void> pass_upstream(Gateway& gateway, net::Exchange& exchange, api::En
 std::string metrics_text(Gateway& gateway) {
     auto& m = gateway.metrics;
     metrics::set(m, "streams_open", {}, static_cast<double>(gateway.streams_open));
-    metrics::set(m, "kv_bytes", {{"tier", "disk"}}, static_cast<double>(states::last_stats(*gateway.states).bytes));
+    const auto kept = states::last_stats(*gateway.states);
+    metrics::set(m, "kv_bytes", {{"tier", "disk"}}, static_cast<double>(kept.bytes));
+    metrics::set(m, "kv_written_bytes_total", {}, static_cast<double>(kept.bytes_written));
+    metrics::set(m, "kv_written_today_bytes", {}, static_cast<double>(kept.written_today));
+    metrics::set(m, "kv_writes_refused_total", {}, static_cast<double>(kept.writes_refused));
+    for (const std::string name : {"lru", "lru2", "hazard"}) {
+        if (!kept.policy.empty()) metrics::set(m, "kv_policy", {{"policy", name}}, name == kept.policy_in_force ? 1.0 : 0.0);
+    }
     for (const auto& status : engines::status(*gateway.engines)) {
         metrics::set(m, "engine_restarts_total", {{"model", status.name}}, static_cast<double>(status.restarts));
     }

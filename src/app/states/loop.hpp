@@ -36,6 +36,8 @@ struct Held {
     HeadProbe head;
     std::uint64_t serial = 0;        ///< of the request that left it
     bool worth_saving = false;
+    kv::Use use;             ///< of the last request
+    double prefill_ms = 0;   ///< spent on what it holds, since it came into the slot
 };
 
 /// A save under way. Those who wait for the slot wait for `copied`.
@@ -112,7 +114,8 @@ class Seat {
     std::size_t slot = 0;
     bool chosen = false;  ///< false: the engine picks slots itself
     bool background = false, keeps = false;  ///< keeps: what it leaves is worth saving
-    std::string name_space;
+    std::string name_space, kind;
+    bool has_parent = false;
     std::vector<Member> members;
     std::vector<Digest> pinned;
     std::vector<Digest> chain;  ///< keys of the request: head, then messages; empty: none
@@ -180,13 +183,14 @@ void unpin(Seat& seat);
 
 // save.cpp
 /// Saves what the slot holds; returns when all is stored, or nothing is to be done.
-awaitable<void> save_slot(StatesPtr states, EnginePtr engine, std::size_t slot);
+/// `last`: the engine stops after it; what is not written now is lost.
+awaitable<void> save_slot(StatesPtr states, EnginePtr engine, std::size_t slot, bool last = false);
 /// Waits until the slot's contents are no longer needed in memory, at most `patience`.
 awaitable<void> wait_copied(std::shared_ptr<Saving> saving, std::chrono::milliseconds patience);
 
 // stock.cpp
 /// A stock llama-server's slot, restored from a slot file. Takes the engine's lock, which `started` gives back.
 awaitable<void> restore_stock(StatesPtr states, Seat& seat, Digest manifest, std::uint32_t n_tokens);
-awaitable<bool> save_stock(StatesPtr states, EnginePtr engine, std::size_t slot, Held held);
+awaitable<bool> save_stock(StatesPtr states, EnginePtr engine, std::size_t slot, Held held, bool last);
 
 }  // namespace lc::states

@@ -14,12 +14,17 @@ namespace {
 constexpr auto tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 
 struct Begun {
+    bool refused = false;  ///< not worth a write today
     kv::SaveId id = 0;
     std::string staging;  ///< below the store's folder
 };
 
-Begun begin(kv::Store& store, const std::string& dir) {
+Begun begin(kv::Store& store, const std::string& dir, double prefill_ms, bool last) {
     Begun out;
+    if (!kv::may_save(store, prefill_ms, last)) {
+        out.refused = true;
+        return out;
+    }
     out.id = kv::begin_save(store);
     out.staging = kv::staging_path(store);
     if (out.staging.starts_with(dir + "/")) out.staging.erase(0, dir.size() + 1);
@@ -84,7 +89,7 @@ Result<void> commit_head(kv::Store& store, const Commit& commit, kv::SaveId save
         kv::abandon_save(store, save);
         return fail(Errc::not_found, "the head's chunks are not stored");
     }
-    const auto done = kv::commit_save(store, save, manifest);
+    const auto done = kv::commit_save(store, save, manifest, {policy::Kind::other});
     return done ? Result<void>{} : Result<void>(tl::unexpected(done.error()));
 }
 
@@ -122,7 +127,7 @@ Committed carry_out(kv::Store& store, const Commit& commit) {
         const bool sure = key.kind != kv::KeyKind::answer || commit.saved.generation == commit.held.generation;
         if (sure && key.n_tokens <= commit.saved.n_tokens) manifest.keys.push_back(key);
     }
-    const auto done = kv::commit_save(store, commit.begun.id, manifest);
+    const auto done = kv::commit_save(store, commit.begun.id, manifest, commit.held.use);
     if (!done) out.problem = done.error().detail;
     if (with_head) out.head = commit_head(store, commit, head_save).has_value();
     if (const auto stats = kv::stats(store)) out.stats = *stats;
@@ -195,7 +200,7 @@ struct Under {
 };
 
 awaitable<bool> save_ours(StatesPtr states, EnginePtr engine, std::size_t slot, Held held,
-                          std::shared_ptr<Saving> saving) {
+                          std::shared_ptr<Saving> saving, bool last) {
     const auto began = Clock::now();
     Commit commit;
     commit.scope = {kv::namespace_digest(held.name_space), *engine->identity};
@@ -205,8 +210,12 @@ awaitable<bool> save_ours(StatesPtr states, EnginePtr engine, std::size_t slot, 
     if (!engine->heads_stored.contains(held.head.key)) {
         commit.head_tokens = co_await find_head(states, engine, held.head);
     }
-    const std::function<Begun()> start = [states] { return begin(*states->store, states->options.dir); };
+    const double prefill_ms = held.prefill_ms;
+    const std::function<Begun()> start = [states, prefill_ms, last] {
+        return begin(*states->store, states->options.dir, prefill_ms, last);
+    };
     commit.begun = co_await on_thread<Begun>(states->disk, start);
+    if (commit.begun.refused) co_return false;
     SaveState ask;
     ask.token = states->options.token;
     ask.slot = static_cast<int>(slot);
@@ -260,7 +269,7 @@ awaitable<void> wait_copied(std::shared_ptr<Saving> saving, std::chrono::millise
     }
 }
 
-awaitable<void> save_slot(StatesPtr states, EnginePtr engine, std::size_t slot) {
+awaitable<void> save_slot(StatesPtr states, EnginePtr engine, std::size_t slot, bool last) {
     if (!states->is_open || !engine->identity || engine->gone || engine->saving[slot]) co_return;
     const auto saving = std::make_shared<Saving>(states->executor);
     engine->saving[slot] = saving;
@@ -269,9 +278,9 @@ awaitable<void> save_slot(StatesPtr states, EnginePtr engine, std::size_t slot) 
     if (!held.worth_saving) co_return;
     bool done = false;
     if (engine->ours) {
-        done = co_await save_ours(states, engine, slot, held, saving);
+        done = co_await save_ours(states, engine, slot, held, saving, last);
     } else {
-        done = co_await save_stock(states, engine, slot, held);
+        done = co_await save_stock(states, engine, slot, held, last);
     }
     // Nobody has used it meanwhile: all that it holds is stored.
     auto& now = engine->slots[slot];

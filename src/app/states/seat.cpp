@@ -2,6 +2,7 @@
 #include <boost/asio/post.hpp>
 
 #include "app/states/loop.hpp"
+#include "core/policy/read_trace.hpp"
 
 namespace lc::states {
 
@@ -61,6 +62,15 @@ void finished(Seat& seat, const Finished& how) {
     if (!seat.chosen) return;
     auto& engine = *seat.engine;
     auto& held = engine.held[seat.slot];
+    held.use.kind = policy::kind_named(seat.kind);
+    held.use.finish = policy::finish_named(how.finish_reason, how.gone);
+    held.use.has_parent = seat.has_parent;
+    held.use.output = how.generated;
+    held.prefill_ms += how.prompt_ms;
+    // Of a few tokens the time says little.
+    if (const std::uint32_t own = how.prompt - std::min(how.prompt, how.cached); own >= 64 && how.prompt_ms > 0) {
+        held.use.ms_per_token = how.prompt_ms / own;
+    }
     const std::uint32_t prompt = how.prompt > 0 ? how.prompt : seat.report ? seat.report->prompt : 0;
     counted(seat, prompt, how.cached);
     if (prompt > 0 && !seat.chain.empty()) {

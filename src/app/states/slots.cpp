@@ -137,6 +137,8 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     seat->states = states;
     seat->engine = engine;
     seat->name_space = want.name_space;
+    seat->kind = want.kind;
+    seat->has_parent = want.has_parent;
     if (want.several) {
         // What it leaves in which slot is not known: those that are idle now may all be used.
         for (std::size_t i = 0; i < engine->slots.size(); ++i) {
@@ -184,6 +186,8 @@ awaitable<Result<SeatPtr>> take(StatesPtr states, const engines::Ready& ready, W
     const bool other_tenant = held.serial != 0 && held.name_space != want.name_space;
     if (!seat->in_memory) {
         const auto name_space = held.name_space;
+        // Its tool runs: it comes back within seconds, to whatever slot is free then.
+        if (held.use.finish == policy::Finish::tool_calls) expect(states, name_space, held.session);
         held = Held{};
         held.name_space = name_space;
     }

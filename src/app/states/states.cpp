@@ -23,12 +23,20 @@ Opened open_there(const StatesPtr& states) {
     options.dir = states->options.dir;
     options.db_path = states->options.db_path;
     options.max_bytes = states->options.max_bytes;
+    options.policy = states->options.policy;
+    options.policy_path = states->options.policy_path;
+    options.writes_per_day = states->options.writes_per_day;
     // Called on the store's thread.
     const std::weak_ptr<States> weak = states;
     const auto executor = states->executor;
     options.report = [weak, executor](std::string_view line) {
         asio::post(executor, [weak, text = std::string(line)] {
             if (const auto held = weak.lock()) say(*held, Level::warn, text);
+        });
+    };
+    options.news = [weak, executor](std::string_view line) {
+        asio::post(executor, [weak, text = std::string(line)] {
+            if (const auto held = weak.lock()) say(*held, Level::info, text);
         });
     };
     Opened out;
@@ -105,7 +113,7 @@ awaitable<void> settle(StatesPtr states, std::string model, std::chrono::millise
         if (!engine || engine->gone || (!model.empty() && name != model)) continue;
         for (std::size_t i = 0; i < engine->slots.size(); ++i) {
             const bool idle = !engine->slots[i].busy && !engine->saving[i];
-            if (idle && engine->slots[i].unsaved > 0) run_beside(states, save_slot(states, engine, i));
+            if (idle && engine->slots[i].unsaved > 0) run_beside(states, save_slot(states, engine, i, true));
         }
     }
     while (anything_unsaved(*states, model) && Clock::now() < until) {
@@ -145,6 +153,12 @@ awaitable<void> close(StatesPtr states) {
     };
     co_await on_thread<bool>(states->disk, work);
     states->disk.join();
+}
+
+void expect(const StatesPtr& states, const std::string& name_space, const std::string& session) {
+    if (!states->is_open || session.empty()) return;
+    const auto tenant = kv::namespace_digest(name_space);
+    asio::post(states->disk, [states, tenant, session] { (void)kv::stage_session(*states->store, tenant, session); });
 }
 
 std::vector<HeldSession> held(const States& states) {

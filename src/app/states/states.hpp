@@ -35,6 +35,9 @@ struct Options {
     std::string dir;               ///< the store's folder; empty: no states are kept
     std::string db_path;           ///< empty: in `dir`
     std::uint64_t max_bytes = 0;   ///< 0: from the free disk
+    std::string policy = "adaptive";   ///< adaptive | lru | hazard | lru2
+    std::string policy_path;       ///< policy.db; empty: what is learned is lost at the end
+    std::uint64_t writes_per_day = 0;  ///< bytes; 0: no limit
     std::string staging_dir;       ///< for slot files of stock servers; empty: not used
     std::string token;             ///< shared with our engines
     std::function<void(Level level, std::string_view text)> log;
@@ -56,6 +59,7 @@ struct Want {
     std::string session;           ///< empty: one that nobody comes back to
     bool own_session = false;      ///< the client named it: its requests of all kinds have the same
     std::string kind;
+    bool has_parent = false;       ///< the session belongs to another one: a subagent's
     std::string name_space;
     std::string cache = "use";     ///< use | refresh | off
     const kv::MessageKeys* keys = nullptr;  ///< null: the endpoint has no messages
@@ -102,6 +106,9 @@ struct Finished {
     bool good = false;  ///< the answer is complete (not cancelled, no error)
     std::uint32_t prompt = 0, cached = 0, generated = 0;
     std::optional<Digest> answer;  ///< kv::answer_key of what was generated, when all of it is known and the model ended it
+    std::string finish_reason;  ///< as the answer gave it; empty: none
+    bool gone = false;          ///< the client left before the end
+    double prompt_ms = 0;       ///< of prefill; 0: unknown
 };
 void finished(Seat& seat, const Finished& how);
 
@@ -114,6 +121,10 @@ awaitable<void> close(StatesPtr states);
 
 /// The engine died before the request reached it: nothing is known of what the slot holds.
 void abandon(Seat& seat);
+
+/// A request of this session will come soon (its model is being loaded, its tool runs): the files of its state are
+/// brought into memory meanwhile. Returns at once.
+void expect(const StatesPtr& states, const std::string& name_space, const std::string& session);
 
 // For the admin API.
 

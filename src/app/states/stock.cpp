@@ -113,8 +113,11 @@ awaitable<void> restore_stock(StatesPtr states, Seat& seat, Digest manifest, std
     seat.report = report;
 }
 
-awaitable<bool> save_stock(StatesPtr states, EnginePtr engine, std::size_t slot, Held held) {
+awaitable<bool> save_stock(StatesPtr states, EnginePtr engine, std::size_t slot, Held held, bool last) {
     if (states->options.staging_dir.empty()) co_return false;
+    const double prefill_ms = held.prefill_ms;
+    const std::function<bool()> ask = [states, prefill_ms, last] { return kv::may_save(*states->store, prefill_ms, last); };
+    if (!co_await on_thread<bool>(states->disk, ask)) co_return false;
     const auto began = Clock::now();
     const auto name = file_name(*engine, slot, "out");
     const kv::SlotSave file{states->options.staging_dir + "/" + name, false};
@@ -145,7 +148,7 @@ awaitable<bool> save_stock(StatesPtr states, EnginePtr engine, std::size_t slot,
         for (const auto& key : held.keys) {
             if (key.n_tokens <= full.tokens.size()) full.keys.push_back(key);
         }
-        const auto saved = kv::save_slot_file(*states->store, file, full);
+        const auto saved = kv::save_slot_file(*states->store, file, full, held.use);
         if (!saved) return tl::unexpected(saved.error());
         if (head_tokens == 0 || head_tokens >= full.tokens.size()) return {};
         full.tokens.resize(head_tokens);

@@ -81,6 +81,8 @@ struct Kv {
     std::string dir;             ///< empty: kv in the state folder
     std::int64_t max_bytes = 0;  ///< 0: a fifth of the free disk, at most 50 GB
     std::string staging_dir;     ///< slot files of stock servers; empty: a folder of our own in /dev/shm
+    std::string policy = "adaptive";  ///< adaptive | lru | hazard | lru2: what goes when the store is full
+    std::int64_t writes_per_day = 200'000'000'000;  ///< bytes; 0: no limit
     bool operator==(const Kv&) const = default;
 };
 

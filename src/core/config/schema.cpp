@@ -18,6 +18,7 @@ constexpr std::string_view formats[] = {"text", "json"};
 constexpr std::string_view progress[] = {"comments", "reasoning"};
 constexpr std::string_view flash[] = {"on", "off", "auto"};
 constexpr std::string_view prefix_steps[] = {"environment", "pinned", "tools", "compaction"};
+constexpr std::string_view kv_policies[] = {"adaptive", "lru", "lru2", "hazard"};
 constexpr std::string_view on_invalid[] = {"pass", "content", "error"};
 constexpr std::string_view cache_types[] = {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0"};
 
@@ -105,6 +106,15 @@ constexpr Entry<Kv> kv_[] = {
     {"staging_dir", &Kv::staging_dir,
      "Where the slot files of a stock llama-server are put together. Default: a folder in /dev/shm.",
      "\"/dev/shm/localcode\"", 0, 0, {}, Anchor::always},
+    {"policy", &Kv::policy,
+     "Which states go when the store is full: those used longest ago (lru), whose use but one is longest ago\n"
+     "(lru2), or that are least likely to be wanted again, as learned from use (hazard). adaptive: whichever\n"
+     "of these would have saved more prefill lately.",
+     "", 0, 0, kv_policies},
+    {"writes_per_day", &Kv::writes_per_day,
+     "Limit in bytes of what is written to the disk in a day (UTC), so that an SSD lives long; 0: none. Within\n"
+     "it prompts that took over 2 s and what is saved at the end are always written.",
+     "", 0, std::int64_t{1} << 50},
 };
 
 constexpr Entry<Tools> tools_[] = {
@@ -299,8 +309,6 @@ struct Later {
 };
 // From the plan of config tables; an entry leaves this list when its feature arrives.
 constexpr Later later[] = {
-    {"kv", "policy"},
-    {"kv", "writes_per_day"},
     {"", "queue"},
     {"", "grammar"},
     {"", "search"},

@@ -114,7 +114,7 @@ void Forest::advance(std::int64_t now_ms) {
             }
             if (now_ms - a.since < bin_begin(b + 1)) break;
             queue.pop_front();
-            hazard.learn(s.features, b, false, s.weight);
+            if (learning) hazard.learn(s.features, b, false, s.weight);
             s.bin = static_cast<std::uint8_t>(b + 1);
             score(a.segment);
             if (rescored) rescored(a.segment);
@@ -161,7 +161,8 @@ void Forest::touch(std::span<const Chunk> path, const Touch& touch, Change& chan
         const auto& old = change.old[o];
         Segment& s = segments_[old.segment];
         const float part = static_cast<float>(old.touched) / static_cast<float>(old.length);
-        hazard.learn(s.features, std::min<std::size_t>(bin_of(now - s.since), age_bins - 1), true, s.weight * part);
+        if (learning)
+            hazard.learn(s.features, std::min<std::size_t>(bin_of(now - s.since), age_bins - 1), true, s.weight * part);
         // The session's own end, or that of a request it continues.
         if (past[o].leaf || o + 1 == change.old.size()) {
             turn = past[o].leaf ? past[o].turn + 1 : 0;

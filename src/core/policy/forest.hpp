@@ -86,6 +86,7 @@ class Forest {
     [[nodiscard]] std::size_t segment_slots() const { return segments_.size(); }
     [[nodiscard]] std::uint64_t bytes_of_memory() const;
     Hazard hazard;
+    bool learning = true;  ///< false: touches are remembered, but nothing is learned from them
 
   private:
     std::uint32_t add_node(const Chunk& chunk, std::uint32_t parent);

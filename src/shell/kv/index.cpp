@@ -317,6 +317,19 @@ Result<std::vector<StateRow>> states_of_session(Index& index, const Digest& scop
     return out;
 }
 
+Result<std::optional<StateRow>> newest_of_session(Index& index, const Digest& name_space, std::string_view session) {
+    std::optional<StateRow> out;
+    const auto done = run(
+        index, STATE_COLUMNS "WHERE session = ? AND name_space = ? ORDER BY used DESC LIMIT 1",
+        [&](sqlite3_stmt* s) {
+            store::bind_text(s, 1, session);
+            bind_blob(s, 2, view_of(name_space));
+        },
+        [&](sqlite3_stmt* s) { out = state_row(s); });
+    if (!done) return tl::unexpected(done.error());
+    return out;
+}
+
 Result<std::uint64_t> total_bytes(Index& index) {
     const auto sum = store::query_integer(index.db.get(),
                                           "SELECT coalesce((SELECT sum(bytes) FROM blobs), 0) + "

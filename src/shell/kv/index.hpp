@@ -104,6 +104,9 @@ struct KeyHit {
 [[nodiscard]] Result<std::vector<StateRow>> all_states(Index& index);
 [[nodiscard]] Result<std::vector<StateRow>> states_of_session(Index& index, const Digest& scope,
                                                               std::string_view session);
+/// The one used last, in any scope.
+[[nodiscard]] Result<std::optional<StateRow>> newest_of_session(Index& index, const Digest& name_space,
+                                                                std::string_view session);
 [[nodiscard]] Result<std::uint64_t> total_bytes(Index& index);
 
 }  // namespace lc::kv

@@ -11,6 +11,12 @@ Result<StoreStats> stats(Store& store) {
     StoreStats out = store.counted;
     out.bytes = store.bytes;
     out.max_bytes = store.options.max_bytes;
+    out.policy = store.options.policy.empty() ? "lru" : store.options.policy;
+    out.policy_in_force = store.keeper ? std::string(policy::name_of(store.keeper->in_force())) : "lru";
+    out.policy_why = store.keeper ? store.keeper->why() : "configured";
+    out.policy_bytes = store.keeper ? store.keeper->bytes_of_memory() : 0;
+    out.written_today = policy::add_writes(store.writes, 0, store.now()).bytes;
+    out.writes_per_day = store.options.writes_per_day;
     const struct {
         const char* sql;
         std::uint64_t& to;
@@ -85,6 +91,7 @@ Result<std::uint64_t> clear(Store& store) {
 
 void set_budget(Store& store, std::uint64_t max_bytes) {
     store.options.max_bytes = max_bytes;
+    if (store.keeper) store.keeper->resize(max_bytes);
 }
 
 Result<std::vector<Digest>> state_names(Store& store) {

@@ -70,7 +70,7 @@ Result<BlobId> store_blob(Store& store, SaveId save, BlobId id, const BlobInfo& 
     }
     (*open)->blobs.insert(*row);
     store.bytes += bytes;
-    store.counted.bytes_written += bytes;
+    count_written(store, bytes);
     return id;
 }
 
@@ -192,20 +192,22 @@ Result<Digest> commit_file(Store& store, SaveId save, const ParsedManifest& mani
         return tl::unexpected(done.error());
     }
     store.bytes += file.size();
-    store.counted.bytes_written += file.size();
+    count_written(store, file.size());
     ++store.counted.saves;
     // The new state is safe; what it replaces goes now. Failing to delete is no failure to save.
     if (auto dropped = drop_states(store, *replaced); !dropped) store.report("kv: " + dropped.error().detail);
     return manifest.name;
 }
 
-Result<Digest> commit_save(Store& store, SaveId save, const Manifest& manifest) {
+Result<Digest> commit_save(Store& store, SaveId save, const Manifest& manifest, const Use& use) {
     auto committed = [&]() -> Result<Digest> {
         const auto file = encode_manifest(manifest);
         if (!file) return tl::unexpected(file.error());
         const auto parsed = parse_manifest(*file);
         if (!parsed) return tl::unexpected(parsed.error());
-        return commit_file(store, save, *parsed, *file);
+        auto done = commit_file(store, save, *parsed, *file);
+        if (done) note_use(store, *parsed, use);
+        return done;
     }();
     if (committed)
         store.saves.erase(save);

@@ -109,7 +109,7 @@ Result<std::vector<Token>> slot_file_tokens(const SlotSave& save) {
     return std::move(slot->tokens);
 }
 
-Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest) {
+Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest, const Use& use) {
     const auto map = map_file(save.path);
     if (!map) return tl::unexpected(map.error());
     const auto slot = parse_slot_file(map->bytes(), save.extensions);
@@ -143,7 +143,7 @@ Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest
         }
         return {};
     }();
-    if (put) return commit_save(store, id, manifest);
+    if (put) return commit_save(store, id, manifest, use);
     abandon_save(store, id);
     return tl::unexpected(put.error());
 }

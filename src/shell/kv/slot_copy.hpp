@@ -24,7 +24,8 @@ struct SlotSave {
     std::string path;
     bool extensions = false;  ///< cells carry 12 more bytes (M-RoPE, per-layer embeddings)
 };
-[[nodiscard]] Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest);
+[[nodiscard]] Result<Digest> save_slot_file(Store& store, const SlotSave& save, const Manifest& manifest,
+                                            const Use& use = {});
 
 
 /// The tokens whose rows the file holds. Errors as save_slot_file.

@@ -10,6 +10,7 @@
 namespace lc::kv {
 
 void StoreDeleter::operator()(Store* store) const {
+    if (store->keeper) save_learned_now(*store);
     delete store;
 }
 
@@ -50,6 +51,7 @@ Result<StorePtr> open_store(StoreOptions options) {
         if (!space) return tl::unexpected(error_of(space.error()));
         o.max_bytes = default_budget(space->free + store->bytes);
     }
+    if (auto done = open_keeper(*store); !done) return tl::unexpected(done.error());
     if (auto room = make_room(*store, 0); !room) return tl::unexpected(room.error());
     return store;
 }
@@ -103,6 +105,7 @@ Result<void> carry_out(Store& store, const Inventory& all, const EvictPlan& plan
     for (const auto& step : plan.steps) {
         const BlobId id =
             step.state ? BlobId{BlobKind::manifest, all.states[step.index].name} : all.blobs[step.index].blob;
+        if (step.state) store.leaves.erase(id.name);
         left |= !store.folder.files.remove(path_of(store.folder, id));
     }
     if (left) store.report("kv: some files could not be removed; that is tried again at the next start");
@@ -116,6 +119,7 @@ Result<void> make_room(Store& store, std::uint64_t wanted) {
     if (!all) return tl::unexpected(all.error());
     // A little more than needed, so that not every save has to look through everything.
     const std::uint64_t over = store.bytes + wanted - budget;
+    rank_states(store, *all);
     const EvictPlan plan = store.options.evict(all->input(over + budget / 50));
     if (auto done = carry_out(store, *all, plan); !done) return done;
     store.counted.evicted_bytes += plan.bytes;
@@ -151,6 +155,7 @@ Result<void> write_with_room(Store& store, std::uint64_t bytes, const std::funct
         // The disk is smaller than the budget: others fill it too.
         auto all = inventory(store);
         if (!all) return tl::unexpected(all.error());
+        rank_states(store, *all);
         const EvictPlan plan = store.options.evict(all->input(bytes + bytes / 4));
         if (plan.bytes >= bytes) {
             if (auto gone = carry_out(store, *all, plan); !gone) return gone;

@@ -21,6 +21,7 @@
 #include "base/error.hpp"
 #include "core/kv/evict.hpp"
 #include "core/kv/manifest.hpp"
+#include "core/policy/keeper.hpp"
 #include "shell/kv/blobs.hpp"
 #include "shell/kv/files.hpp"
 
@@ -31,9 +32,13 @@ struct StoreOptions {
     std::string db_path;          ///< empty: dir/kv.db
     std::uint64_t max_bytes = 0;  ///< 0: default_budget of the free disk and what is stored already
     EvictFn evict = evict_lru;
+    std::string policy;       ///< adaptive, lru, lru2, hazard: what is worth least; empty: the least recently used, nothing is learned
+    std::string policy_path;  ///< policy.db; empty: what is learned is lost at the end
+    std::uint64_t writes_per_day = 0;  ///< bytes; 0: no limit
     Files files = real_files();
     std::function<std::int64_t()> now_ms;               ///< shown to people, decides nothing; empty: the wall clock
     std::function<void(std::string_view line)> report;  ///< for the log: what was set aside, dropped, quarantined
+    std::function<void(std::string_view line)> news;    ///< for the log: what is no trouble
 };
 
 class Store;
@@ -65,10 +70,26 @@ using SaveId = std::uint64_t;
 [[nodiscard]] std::string staging_path(Store& store);
 [[nodiscard]] Result<BlobId> adopt_blob(Store& store, SaveId save, BlobKind kind, const std::string& path);
 
+/// What is known of the request that left a state, for judging who comes back to it.
+struct Use {
+    policy::Kind kind = policy::Kind::main;
+    policy::Finish finish = policy::Finish::unknown;
+    bool has_parent = false;
+    std::uint32_t output = 0;    ///< tokens
+    double ms_per_token = 0;     ///< of prefill, measured; 0: unknown
+};
+
+/// Whether a state may be written now, by the limit of writes a day. Counts refusals.
+[[nodiscard]] bool may_save(Store& store, double prefill_ms, bool at_shutdown);
+
+/// Asks the kernel to read the files of a session's newest state, so that they are in memory when its request comes.
+/// Returns their bytes; 0: there is no such session.
+std::uint64_t stage_session(Store& store, const Digest& name_space, std::string_view session);
+
 /// Makes the state durable and visible; ends the save, also when it fails. Earlier states of the same session and scope
 /// that the new one continues are replaced. Returns the manifest's name. Errors: bad_request, not_found (a chunk or
 /// snapshot is not stored), overloaded, internal.
-[[nodiscard]] Result<Digest> commit_save(Store& store, SaveId save, const Manifest& manifest);
+[[nodiscard]] Result<Digest> commit_save(Store& store, SaveId save, const Manifest& manifest, const Use& use = {});
 
 /// What was put and no state needs is removed.
 void abandon_save(Store& store, SaveId save);
@@ -110,6 +131,10 @@ struct StoreStats {
                   evicted_bytes = 0;     ///< since open
     std::uint64_t quarantined = 0;       ///< since open
     std::uint64_t quarantine_files = 0;  ///< kept to look at; at most 16
+    std::string policy, policy_in_force, policy_why;  ///< as configured; the order followed now, and why
+    std::uint64_t written_today = 0, writes_per_day = 0;
+    std::uint64_t writes_refused = 0;  ///< since open
+    std::uint64_t policy_bytes = 0;    ///< of memory, for the policy's metadata
 };
 [[nodiscard]] Result<StoreStats> stats(Store& store);
 

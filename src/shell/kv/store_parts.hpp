@@ -3,6 +3,7 @@
 
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "shell/kv/index.hpp"
 #include "shell/kv/store.hpp"
@@ -24,6 +25,11 @@ class Store {
     std::map<SaveId, OpenSave> saves;
     std::map<Digest, int> pins;  ///< manifests
     StoreStats counted;          ///< the counters since open
+    std::unique_ptr<policy::Keeper> keeper;  ///< null: plain LRU
+    std::map<Digest, std::uint64_t> leaves;  ///< of each manifest that the keeper knows: the chunk it is judged by
+    std::map<std::string, double, std::less<>> ms_per_token;  ///< of prefill, by model, as last measured
+    policy::Writes writes;
+    int noted = 0;  ///< since what was learned was saved
 
     [[nodiscard]] std::int64_t now() const;
     void report(std::string_view line) const {
@@ -68,6 +74,16 @@ struct Inventory {
 /// commit_save of a manifest that is encoded already.
 [[nodiscard]] Result<Digest> commit_file(Store& store, SaveId save, const ParsedManifest& manifest,
                                          std::string_view file);
+
+// judge.cpp: what the policy is told and asked.
+/// Loads what was learned and recalls what is stored.
+[[nodiscard]] Result<void> open_keeper(Store& store);
+/// A request used this state.
+void note_use(Store& store, const ParsedManifest& manifest, const Use& use);
+/// States of least worth get the lowest `last_use`, so that evict_lru takes them first.
+void rank_states(Store& store, Inventory& all);
+void count_written(Store& store, std::uint64_t bytes);
+void save_learned_now(Store& store);
 
 [[nodiscard]] std::string short_name(const BlobId& id);  ///< for log lines
 

@@ -103,6 +103,8 @@ Result<State> pin_state(Store& store, const Digest& manifest, const Scope& scope
     if (auto done = touch_state(store.index, (*row)->id, store.now()); !done) {
         store.report("kv: " + done.error().detail);  // a read-only disk: usable all the same
     }
+    // Sessions are told of when they are saved; what they share is never saved again.
+    if (parsed->manifest.session.starts_with("head ")) note_use(store, *parsed, {});
     State out;
     for (const Digest& name : parsed->chunks) out.chunk_paths.push_back(path_of(store.folder, {BlobKind::chunk, name}));
     for (const SnapshotRef& ref : parsed->manifest.snapshots) {

@@ -13,6 +13,9 @@ namespace lc::sys {
 /// Wall clock, milliseconds since 1970.
 [[nodiscard]] std::uint64_t unix_ms();
 
+/// Asks the kernel to read the file into its cache, without waiting. Returns its size; 0: there is none.
+std::uint64_t read_ahead(const std::string& path);
+
 /// Fills `out` from the kernel's generator.
 [[nodiscard]] Result<void> random_bytes(std::span<std::uint8_t> out);
 
