@@ -72,3 +72,8 @@ def smollm2():
 @pytest.fixture(scope="session")
 def gemma():
     return program("LOCALCODE_TEST_MODEL_GEMMA")
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    return program("LOCALCODE_TEST_MODEL_MINILM")

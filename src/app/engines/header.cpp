@@ -114,7 +114,8 @@ ModelInfo describe_header(const config::Model& model, const Header& header) {
     out.context_train = header.info.context_train;
     out.parameters = header.info.parameters;
     out.file_bytes = header.file_bytes;
-    out.fim = header.info.fim;
+    out.fim = engine::has_fim(model, header.info);
+    out.purpose = engine::purpose_of(model, header.info);
     out.pooling = header.info.pooling;
     return out;
 }

@@ -100,7 +100,7 @@ Result<TemplateChoice> choose_template(const config::Model& model, const gguf::I
         return out;
     }
     // Embedding models have no chat; a template of the makers' for tools is taken by llama.cpp itself.
-    if (!info.pooling.empty() || !info.causal || !info.chat_template_tools.empty()) {
+    if (engine::purpose_of(model, info) != engine::Purpose::generate || !info.chat_template_tools.empty()) {
         out.reasoning = templates::renders_reasoning(info.chat_template_tools);
         return out;
     }

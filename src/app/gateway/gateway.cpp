@@ -99,11 +99,8 @@ awaitable<void> dispatch(Gateway& gateway, net::Exchange& exchange, api::Endpoin
         case api::Endpoint::responses:
         case api::Endpoint::embeddings:
         case api::Endpoint::rerank:
-            co_return co_await generate(gateway, exchange, std::move(match), std::move(key_name));
         case api::Endpoint::fim_completions:
-            co_return co_await answer_error(gateway, exchange, match.dialect,
-                                            error_of(Errc::unsupported,
-                                                     "/v1/fim/completions is not served yet; use /infill"));
+            co_return co_await generate(gateway, exchange, std::move(match), std::move(key_name));
         case api::Endpoint::models: co_return co_await models(gateway, exchange, "");
         case api::Endpoint::model: co_return co_await models(gateway, exchange, std::move(match.param));
         case api::Endpoint::engine_query: co_return co_await engine_query(gateway, exchange, std::move(match));

@@ -1,4 +1,5 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
+#include "app/gateway/fim_turn.hpp"
 #include "app/gateway/parts.hpp"
 #include "app/gateway/prompt.hpp"
 #include "app/gateway/routing.hpp"
@@ -99,8 +100,10 @@ awaitable<Result<void>> check_length(Gateway& gateway, Turn& turn, const engines
                        "'; shorten the conversation, or give the model a larger `context`");
 }
 
-/// The engine, ready, and the request as it gets it.
-awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines::Lease& lease) {
+}  // namespace
+
+awaitable<Result<engines::Ready>> ready_engine(Gateway& gateway, Turn& turn) {
+    if (auto fits = co_await check_purpose(gateway, turn); !fits) co_return tl::unexpected(fits.error());
     const auto began = Clock::now();
     auto fast = engines::try_acquire(*gateway.engines, turn.choice.model);
     Result<engines::Ready> ready = fail(Errc::internal, "");
@@ -119,9 +122,17 @@ awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines:
     }
     turn.record.ms.wait = ms_since(began);
     metrics::observe(gateway.metrics, "queue_seconds", {}, *turn.record.ms.wait / 1000);
+    if (ready) turn.waiting_for = "waiting for a slot of model " + turn.choice.model;
+    co_return ready;
+}
+
+namespace {
+
+/// The engine, ready, and the request as it gets it.
+awaitable<Result<Upstream>> prepare_local(Gateway& gateway, Turn& turn, engines::Lease& lease) {
+    auto ready = co_await ready_engine(gateway, turn);
     if (!ready) co_return tl::unexpected(ready.error());
     lease = ready->lease;
-    turn.waiting_for = "waiting for a slot of model " + turn.choice.model;
 
     if (!turn.view.tools.empty() && turn.view.tool_choice != "none" && !ready->tools_ok) {
         co_return fail(Errc::unsupported, ready->tools_error);
@@ -222,9 +233,12 @@ void drop_request(Turn& turn) {
 
 /// From the request to the end of the answer, at the place that was chosen; the error is what the client must still be told.
 awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
+    restore_fim(turn);
+    if (turn.local && is_vectors(turn)) co_return co_await answer_vectors(gateway, turn);
     engines::Lease lease;
     Upstream up;
     if (turn.local) {
+        if (auto ok = begin_fim(gateway, turn); !ok) co_return tl::unexpected(ok.error());
         auto prepared = co_await prepare_local(gateway, turn, lease);
         if (!prepared) co_return tl::unexpected(prepared.error());
         up = std::move(*prepared);
@@ -326,6 +340,7 @@ awaitable<Result<void>> serve_turn(Gateway& gateway, Turn& turn) {
     log_request(gateway, turn);
     if (done && gateway.stopping) done = fail(Errc::overloaded, "LocalCode is shutting down", 5);
     if (done) done = co_await answer(gateway, turn);
+    if (const auto why = superseded(turn); why && !done) done = tl::unexpected(*why);
     co_return done;
 }
 

@@ -35,6 +35,19 @@ awaitable<void> cut_after_error(Turn& turn);
 /// `key_name`: of the API key that the client used; empty: none was needed.
 awaitable<void> generate(Gateway& gateway, net::Exchange& exchange, api::EndpointMatch match, std::string key_name);
 
+/// The engine of the turn's model, started when needed, if it is for such requests.
+awaitable<Result<engines::Ready>> ready_engine(Gateway& gateway, Turn& turn);
+
+// purpose.cpp: which models are for what.
+/// The first model with the role that the request needs, when it names no model; empty: none, or none needed.
+[[nodiscard]] std::string model_of_role(const Gateway& gateway, const Turn& turn);
+/// unsupported: the turn's local model is for something else; says which setting changes that.
+awaitable<Result<void>> check_purpose(Gateway& gateway, const Turn& turn);
+
+// vectors_turn.cpp: embeddings and reranking of local models.
+[[nodiscard]] bool is_vectors(const Turn& turn);
+awaitable<Result<void>> answer_vectors(Gateway& gateway, Turn& turn);
+
 // seat.cpp: the request's slot and the state it starts from.
 /// Waits for a slot of a local engine and for what the request may start from.
 awaitable<Result<void>> take_seat(Gateway& gateway, Turn& turn, const engines::Ready& ready);

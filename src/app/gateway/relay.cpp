@@ -2,6 +2,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/fmt/fmt.h>
 
+#include "app/gateway/fim_turn.hpp"
 #include "app/gateway/parts.hpp"
 #include "app/gateway/tools_turn.hpp"
 #include "core/api/assemble.hpp"
@@ -108,6 +109,7 @@ void inspect(Gateway& gateway, Turn& turn, Relay& relay) {
         return turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw);
     });
     translate_tools(turn, relay.frames);
+    translate_fim(turn, relay.frames);
     for (const auto& frame : relay.frames) {
         auto opened = api::open_before(relay.opening, frame);
         relay.out += opened.before;
@@ -279,6 +281,7 @@ awaitable<Result<std::string>> collect_stream(Gateway& gateway, Turn& turn, net:
             return turn.seat && !turn.seated && note_seat(gateway, turn, frame.raw);
         });
         translate_tools(turn, frames);
+        translate_fim(turn, frames);
         for (const auto& frame : frames) {
             const auto events = api::read(reader, frame);
             if (const auto* error = failure_in(events)) co_return tl::unexpected(error->error);

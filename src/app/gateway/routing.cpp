@@ -208,6 +208,8 @@ awaitable<Result<void>> choose_places(Gateway& gateway, Turn& turn) {
     mine->prompt_bytes = turn.view.prompt_bytes;
     const double ratio = learned_ratio(gateway, gateway.table, turn.view.model);
     mine->features = route::features_of(turn.view, incoming.body, turn.session, turn.kind, ratio);
+    const auto by_role = model_of_role(gateway, turn);
+    if (!by_role.empty()) mine->features.model = by_role;
     co_await look_around(gateway, &turn, mine->features);
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
     const auto fields = fields_of(incoming);
@@ -217,6 +219,7 @@ awaitable<Result<void>> choose_places(Gateway& gateway, Turn& turn) {
     if (!plan) co_return tl::unexpected(plan.error());
     mine->plan = std::move(*plan);
     take_place(turn, *mine, 0);
+    if (!by_role.empty() && turn.choice.reason == "name") turn.choice.reason = "role";
     turn.route_turn = std::move(mine);
     turn.record.route = route::to_json(turn.route_turn->plan, turn.route_turn->features);
     co_return Result<void>{};

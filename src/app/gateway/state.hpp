@@ -84,6 +84,7 @@ struct Turn {
     /// Writes the answer in the client's dialect: the engine is asked in chat, as `match` and `view` then say. Null: the
     /// answer passes in the dialect it comes in.
     std::shared_ptr<dialect::Writer> writer;
+    std::shared_ptr<struct FimTurn> fim;         ///< null: completes no code, or not with a local model
 
     log::RequestRecord record;
     log::ResponseTally tally;
@@ -113,6 +114,7 @@ class Gateway {
     std::shared_ptr<struct Routing> routing;       ///< what was learned of the places; null: nothing yet
     std::shared_ptr<struct PromptMemory> prompts;  ///< what is remembered for the prompts of later requests
     std::shared_ptr<struct ToolCache> tool_cache;  ///< compiled tools of the last requests; null: none yet
+    std::shared_ptr<struct FimMemory> fim_memory;  ///< null: no editor asked yet
     std::shared_ptr<asio::steady_timer> beat_timer;
     asio::thread_pool files{1};  ///< for reads that block: nothing of the gateway's state is touched there
 };

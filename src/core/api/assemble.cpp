@@ -332,7 +332,7 @@ std::string Assembly::Impl::choices_text(Dialect which) const {
     std::string out = "[";
     for (const auto& [index, choice] : choices) {
         RawMembers members{{"finish_reason", choice.finish}, {"index", std::to_string(index)}};
-        if (which == Dialect::chat) {
+        if (which != Dialect::completions) {
             members.emplace_back("message", message_text(choice));
             if (choice.logprobs) members.emplace_back("logprobs", choice.logprobs->text());
         } else {
@@ -361,7 +361,7 @@ std::string Assembly::Impl::usage_from_timings() const {
 }
 
 bool can_assemble(Dialect dialect) {
-    return dialect == Dialect::chat || dialect == Dialect::completions;
+    return dialect == Dialect::chat || dialect == Dialect::completions || dialect == Dialect::fim;
 }
 
 Assembly::Assembly(Dialect which) : dialect(which), impl(std::make_unique<Impl>()) {}

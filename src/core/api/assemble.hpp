@@ -13,7 +13,7 @@ namespace lc::api {
 /// Which dialects `assemble` can do.
 [[nodiscard]] bool can_assemble(Dialect dialect);
 
-/// Collects chat or (text) completions chunks, also llama.cpp's own: several choices, tool calls, reasoning, logprobs,
+/// Collects chat (fim: likewise) or (text) completions chunks, also llama.cpp's own: several choices, tool calls, reasoning, logprobs,
 /// usage, timings; members that it does not know are kept, the last one wins. Not for other dialects.
 struct Assembly {
     Dialect dialect = Dialect::chat;

@@ -210,8 +210,9 @@ TEST(Assemble, Failures) {
 TEST(Assemble, Dialects) {
     EXPECT_TRUE(can_assemble(Dialect::chat));
     EXPECT_TRUE(can_assemble(Dialect::completions));
-    for (const Dialect d : {Dialect::infill, Dialect::fim, Dialect::messages, Dialect::responses, Dialect::embeddings,
-                            Dialect::rerank, Dialect::plain}) {
+    EXPECT_TRUE(can_assemble(Dialect::fim));
+    for (const Dialect d : {Dialect::infill, Dialect::messages, Dialect::responses, Dialect::embeddings, Dialect::rerank,
+                            Dialect::plain}) {
         EXPECT_FALSE(can_assemble(d));
     }
 }

@@ -97,6 +97,15 @@ bool origin(std::string_view text) {
            text.substr(scheme + 3).find('/') == std::string_view::npos;
 }
 
+void check_roles(const Model& model, const Position& here, Problems& out) {
+    bool alone = false;
+    for (const std::string& role : model.roles) alone = alone || role == "embed" || role == "rerank";
+    if (alone && model.roles.size() > 1) {
+        report(out, here, "model " + quoted(model.name) + " has the role embed or rerank, which stands alone: an engine does only "
+                          "that; give the same file a second [[model]] table for the rest");
+    }
+}
+
 void check_models(const Config& config, const Positions& at, Problems& out) {
     std::map<std::string, std::string, std::less<>> taken;  // name -> what has it
     for (std::size_t i = 0; i < config.models.size(); ++i) {
@@ -121,6 +130,7 @@ void check_models(const Config& config, const Positions& at, Problems& out) {
             report(out, here, "tensor_split must be numbers with commas between, such as \"3,1\", got " + quoted(model.tensor_split));
         }
     }
+    for (std::size_t i = 0; i < config.models.size(); ++i) check_roles(config.models[i], place(at.models, i), out);
     for (std::size_t i = 0; i < config.models.size(); ++i) {
         for (const std::string& alias : config.models[i].aliases) {
             const Position here = place(at.models, i);

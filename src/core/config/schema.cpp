@@ -191,7 +191,8 @@ constexpr Entry<Model> model[] = {
     {"aliases", &Model::aliases, "Further names.", "[\"gpt-4o\", \"default\"]"},
     {"roles", &Model::roles,
      "What it is for: coder, general, small (titles and the like), vision, fim, embed, rerank. Default: coder.\n"
-     "`model = \"auto\"` of a request chooses by them.",
+     "`model = \"auto\"` of a request chooses by them; so do embeddings, reranking and code completion that name no\n"
+     "model. embed and rerank stand alone: an engine does only that.",
      "[\"coder\", \"fim\"]", 0, 0, roles},
     {"context", &Model::context, "Tokens per slot. Default: as trained, but at least 16,384 where memory allows.",
      "32768", 0, max_tokens},

@@ -52,8 +52,24 @@ std::string gigabytes(std::int64_t bytes) {
     return text;
 }
 
-bool serves_embeddings(const gguf::Info& info) {
-    return !info.pooling.empty() || !info.causal;
+bool has_role(const config::Model& model, std::string_view role) {
+    return std::find(model.roles.begin(), model.roles.end(), role) != model.roles.end();
+}
+
+constexpr std::int64_t fim_batch = 1'024;  // llama.cpp cuts the text around the cursor to one batch
+constexpr std::int64_t embedding_context = 8'192;  // of models that need it in one batch
+
+/// How the vectors of the tokens become one, where neither the file nor the configuration says it.
+std::string pooling_of(const config::Model& model, const gguf::Info& info) {
+    if (!info.pooling.empty() || has_flag(model.args, {"--pooling"})) return {};
+    return info.causal ? "last" : "mean";
+}
+
+/// Whether a text may be decoded in pieces. The others must fit into one batch.
+bool splits_texts(const config::Model& model, const gguf::Info& info, Purpose purpose) {
+    if (purpose == Purpose::generate) return true;
+    const bool last = info.pooling == "last" || pooling_of(model, info) == "last";
+    return purpose == Purpose::embed && info.causal && last && !has_flag(model.args, {"--pooling"});
 }
 
 struct Stretch {
@@ -95,8 +111,9 @@ std::string sampling_text(double value) {
 }
 
 /// Tokens per slot to aim for when the config names none.
-std::int64_t automatic_context(const gguf::Info& info, bool may_stretch) {
+std::int64_t automatic_context(const gguf::Info& info, bool may_stretch, bool splits) {
     const std::int64_t train = info.context_train > 0 ? info.context_train : 4096;
+    if (!splits) return std::min(train, embedding_context);
     return may_stretch ? std::max(train, wanted_context) : train;
 }
 
@@ -148,7 +165,7 @@ struct Context {
 };
 
 Result<Context> choose_context(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
-                               const Machine& machine, std::int64_t slots, bool may_stretch) {
+                               const Machine& machine, std::int64_t slots, bool may_stretch, bool splits) {
     Context out;
     const Memory memory = memory_of(info, file_bytes, machine, model.gpu_layers != 0);
     const std::string too_little = "model '" + model.name + "' does not fit: it needs ";
@@ -163,7 +180,7 @@ Result<Context> choose_context(const config::Model& model, const gguf::Info& inf
         }
         return out;
     }
-    const std::int64_t wanted = automatic_context(info, may_stretch);
+    const std::int64_t wanted = automatic_context(info, may_stretch, splits);
     // What is left after the weights is shared with the engines that have yet to start.
     const std::int64_t share = memory.cache <= 0 ? 0 : memory.cache / (1 + std::max(0, machine.to_come));
     out.per_slot = fitting_context(model, info, slots, wanted, share);
@@ -185,6 +202,21 @@ Result<Context> choose_context(const config::Model& model, const gguf::Info& inf
 }
 
 }  // namespace
+
+Purpose purpose_of(const config::Model& model, const gguf::Info& info) {
+    if (has_role(model, "rerank")) return Purpose::rerank;
+    if (has_role(model, "embed")) return Purpose::embed;
+    if (has_flag(model.args, {"--rerank", "--reranking"})) return Purpose::rerank;
+    if (has_flag(model.args, {"--embedding", "--embeddings"})) return Purpose::embed;
+    if (info.pooling == "rank") return Purpose::rerank;
+    return !info.pooling.empty() || !info.causal ? Purpose::embed : Purpose::generate;
+}
+
+bool has_fim(const config::Model& model, const gguf::Info& info) {
+    return info.fim || std::any_of(model.args.begin(), model.args.end(), [](const std::string& arg) {
+        return arg.find("tokenizer.ggml.fim_pre_token_id") != std::string::npos;
+    });
+}
 
 std::int64_t memory_needed(const config::Model& model, const gguf::Info& info, std::int64_t file_bytes,
                            std::int64_t context_per_slot, std::int64_t slots) {
@@ -223,12 +255,14 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
 
     Plan out;
     out.slots = model.slots;
-    const bool embeddings = serves_embeddings(info);
+    const Purpose purpose = purpose_of(model, info);
+    const bool embeddings = purpose != Purpose::generate;
+    const bool splits = splits_texts(model, info, purpose);
     const bool own_rope = has_flag(
         model.args, {"--rope-scaling", "--rope-scale", "--rope-freq-base", "--rope-freq-scale", "--yarn-orig-ctx"});
     // A model that was stretched by its makers stays as they made it unless the config asks for more.
     const bool may_stretch = info.rope && !embeddings && !own_rope && info.rope_scaling.empty();
-    auto context = choose_context(model, info, file_bytes, machine, out.slots, may_stretch);
+    auto context = choose_context(model, info, file_bytes, machine, out.slots, may_stretch, splits);
     if (!context) return tl::unexpected(context.error());
     out.notes = std::move(context->notes);
     out.context_per_slot = context->per_slot;
@@ -253,10 +287,10 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
                             std::to_string(out.context_per_slot) + " tokens per slot by YaRN, factor " +
                             number(stretch.factor));
     }
-    // Embeddings need a whole input in one batch.
-    const std::int64_t batch_size =
-        embeddings ? std::max(batch, std::min<std::int64_t>(out.context_per_slot, 8192)) : batch;
-    add({"-b", std::to_string(batch_size), "-ub", std::to_string(batch_size)});
+    std::int64_t batch_size = splits ? batch : std::max(batch, out.context_per_slot);
+    std::int64_t step = batch_size;
+    if (has_role(model, "fim")) batch_size = std::max(batch_size, fim_batch);
+    add({"-b", std::to_string(batch_size), "-ub", std::to_string(step)});
     add({"-fa", model.flash_attention.empty() ? std::string("on") : model.flash_attention});
     add({"--cont-batching", "--no-cache-idle-slots", "--cache-ram", "0"});
     const std::int64_t threads =
@@ -269,7 +303,14 @@ Result<Plan> plan(const config::Model& model, const gguf::Info& info, std::int64
     if (model.thinking.all) add({"--reasoning", *model.thinking.all ? "on" : "off"});
     if (!model.cache_type_k.empty()) add({"-ctk", model.cache_type_k});
     if (!model.cache_type_v.empty()) add({"-ctv", model.cache_type_v});
-    if (embeddings) add({info.pooling == "rank" ? "--reranking" : "--embeddings"});
+    if (purpose == Purpose::rerank) add({"--reranking"});
+    if (purpose == Purpose::embed) {
+        add({"--embeddings"});
+        if (const auto pooling = pooling_of(model, info); !pooling.empty()) {
+            add({"--pooling", pooling});
+            out.notes.push_back("pooling " + pooling + ": neither the file nor `args` (--pooling) says how vectors are made");
+        }
+    }
     add({"--jinja"});
     if (!template_file.empty()) add({"--chat-template-file", template_file});
     if (!model.mmproj.empty()) add({"--mmproj", model.mmproj});

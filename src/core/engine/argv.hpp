@@ -20,6 +20,14 @@ struct Machine {
     std::int64_t device_memory = 0;  ///< free bytes of accelerators the engine can use; 0: none
 };
 
+/// What an engine is started for: it does one of these.
+enum class Purpose : std::uint8_t { generate, embed, rerank };
+/// By the model's roles, else its arguments, else what its file says.
+[[nodiscard]] Purpose purpose_of(const config::Model& model, const gguf::Info& info);
+
+/// Whether code can be completed with it: its vocabulary has the tokens for that, or the arguments name them.
+[[nodiscard]] bool has_fim(const config::Model& model, const gguf::Info& info);
+
 struct Plan {
     std::vector<std::string> args;  ///< without the program itself
     std::int64_t context_per_slot = 0;

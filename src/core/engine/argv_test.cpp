@@ -232,8 +232,27 @@ TEST(Plan, ArgumentsTable) {
                   i.context_train = 512;
               }),
          "", " -b 512 -ub 512 ", "yarn"},
-        {"embedding model with long inputs", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "last"; }), "",
-         " -b 8192 -ub 8192 ", "yarn"},
+        {"embedding model with long inputs", model(),
+         with(smollm(),
+              [](gguf::Info& i) {
+                  i.pooling = "mean";
+                  i.causal = false;
+              }),
+         "", " -b 8192 -ub 8192 ", "yarn"},
+        {"embedding model that reads in pieces", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "last"; }), "",
+         " -b 512 -ub 512 ", "--pooling"},
+        {"role embed: a text model", model([](config::Model& m) { m.roles = {"embed"}; }), smollm(), "",
+         " --embeddings --pooling last ", "yarn"},
+        {"role embed: pooling in the arguments",
+         model([](config::Model& m) {
+             m.roles = {"embed"};
+             m.args = {"--pooling", "mean"};
+         }),
+         smollm(), "", " -b 8192 -ub 8192 ", "--pooling last"},
+        {"role rerank", model([](config::Model& m) { m.roles = {"rerank"}; }), smollm(), "", " --reranking ",
+         "--embeddings"},
+        {"role fim: more text around the cursor", model([](config::Model& m) { m.roles = {"fim"}; }), smollm(), "",
+         " -b 1024 -ub 512 ", "--embeddings"},
         {"reranker", model(), with(smollm(), [](gguf::Info& i) { i.pooling = "rank"; }), "", " --reranking ",
          "--embeddings"},
     };

@@ -26,6 +26,7 @@ std::string path_of(const Incoming& in, bool engine) {
         case api::Endpoint::embeddings: return v1 + "/embeddings";
         case api::Endpoint::rerank: return v1 + "/rerank";
         case api::Endpoint::infill: return "/infill";
+        case api::Endpoint::fim_completions: return v1 + "/fim/completions";
         case api::Endpoint::completions:
             // llama.cpp's own /completion and /completions answer in another shape than /v1/completions.
             if (engine) return asked.starts_with("/v1/") ? "/v1/completions" : "/completion";
@@ -44,6 +45,8 @@ void set(std::vector<api::HeaderField>& fields, std::string_view name, std::stri
 bool should_assemble(const Incoming& in) {
     if (in.view->stream || !api::can_assemble(in.dialect)) return false;
     if (in.endpoint == api::Endpoint::chat_completions) return !(in.view->logprobs && !in.view->tools.empty());
+    // A request in another dialect that was made one to /infill: its answer is translated chunk by chunk.
+    if (in.endpoint == api::Endpoint::infill) return in.dialect != api::Dialect::infill;
     if (in.endpoint != api::Endpoint::completions || !in.target.starts_with("/v1/")) return false;
     const auto* prompt = api::find(*in.view, "prompt");
     return prompt && in.body[prompt->value.begin] == '"';
