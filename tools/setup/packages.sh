@@ -9,7 +9,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config git ca-certificates libboost1.81-dev libboost-json1.81-dev
   libboost-url1.81-dev libssl-dev zlib1g-dev libzstd-dev libsimdjson-dev libexpected-dev libtomlplusplus-dev
-  libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libxxhash-dev libgtest-dev)
+  libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libwebp-dev libxxhash-dev libgtest-dev)
 run=(patch nodejs npm python3 python3-venv)         # llama.cpp comes from npm, models from PyPI
 test=(curl openssl tmux)
 full=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14)

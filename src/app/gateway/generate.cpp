@@ -1,5 +1,6 @@
 // Requests that a model answers: parse, route, get the place ready, call it, pass the answer on.
 #include "app/gateway/fim_turn.hpp"
+#include "app/gateway/media_turn.hpp"
 #include "app/gateway/parts.hpp"
 #include "app/gateway/prompt.hpp"
 #include "app/gateway/routing.hpp"
@@ -122,6 +123,10 @@ awaitable<Result<engines::Ready>> ready_engine(Gateway& gateway, Turn& turn) {
     }
     turn.record.ms.wait = ms_since(began);
     metrics::observe(gateway.metrics, "queue_seconds", {}, *turn.record.ms.wait / 1000);
+    if (ready && turn.view.media > 0 && !ready->meta->vision && !ready->meta->audio) {
+        co_return fail(Errc::unsupported, "model '" + turn.choice.model + "' takes no images: it has no projector; set its mmproj, or " +
+                                              "ask another model");
+    }
     if (ready) turn.waiting_for = "waiting for a slot of model " + turn.choice.model;
     co_return ready;
 }
@@ -239,6 +244,7 @@ awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
     Upstream up;
     if (turn.local) {
         if (auto ok = begin_fim(gateway, turn); !ok) co_return tl::unexpected(ok.error());
+        if (auto ok = co_await begin_media(gateway, turn); !ok) co_return tl::unexpected(ok.error());
         auto prepared = co_await prepare_local(gateway, turn, lease);
         if (!prepared) co_return tl::unexpected(prepared.error());
         up = std::move(*prepared);

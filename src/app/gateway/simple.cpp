@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 #include <simdjson.h>
 
+#include "app/gateway/media_turn.hpp"
 #include "app/gateway/parts.hpp"
 #include "base/text.hpp"
 #include "core/forward/forward.hpp"
@@ -146,6 +147,10 @@ awaitable<void> tunnel_to(Gateway& gateway, net::Exchange& exchange, std::string
     engines::Leave leave;
     engines::Lease lease;
     if (choice->place == route::Place::local) {
+        // Its paths for chat take images by address, and would fetch them.
+        if (auto ok = co_await check_media(gateway, request(exchange)); !ok) {
+            co_return co_await answer_error(gateway, exchange, api::Dialect::plain, ok.error());
+        }
         net::on_gone(exchange, [&leave] { leave.leave(); });
         const auto ready = co_await engines::acquire(*gateway.engines, choice->model, {}, &leave);
         if (!ready) co_return co_await answer_error(gateway, exchange, api::Dialect::plain, ready.error());
