@@ -93,7 +93,9 @@ Result<std::shared_ptr<const Header>> read_header(const config::Model& model, st
 }
 
 std::vector<std::string> capabilities(const ModelInfo& info) {
-    if (!info.pooling.empty()) return {info.pooling == "rank" ? "rerank" : "embedding"};
+    if (info.purpose != engine::Purpose::generate) {
+        return {info.purpose == engine::Purpose::rerank ? "rerank" : "embedding"};
+    }
     std::vector<std::string> out{"completion", "chat"};
     const std::pair<bool, const char*> further[] = {{info.tools, "tools"},   {info.reasoning, "reasoning"},
                                                     {info.vision, "vision"}, {info.audio, "audio"},
