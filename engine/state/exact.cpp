@@ -2,6 +2,7 @@
 
 #include "state/restore.h"
 #include "state/reuse.h"
+#include "state/text_tokens.h"
 
 #include "common.h"
 #include "llama.h"
@@ -23,8 +24,6 @@ PieceOf pieces_of(const llama_vocab* vocab) {
     };
 }
 
-bool has_media(const llama_tokens& tokens) { return std::find(tokens.begin(), tokens.end(), LLAMA_TOKEN_NULL) != tokens.end(); }
-
 void put(ExactPrompt& prompt, const Exact& exact, std::span<const Token> known, server_task& task) {
     task.tokens = server_tokens(exact.tokens(known, prompt.rendered), task.tokens.has_mtmd);
     task.params.message_spans = prompt.spans;
@@ -42,8 +41,10 @@ std::size_t common_tokens(std::span<const Token> a, std::span<const Token> b) {
 
 ExactPrompt exact_prompt_of(const StateRequest& request, const server_task& task) {
     ExactPrompt out;
-    if (request.history && task.params.cache_prompt && task.params.lora.empty() && !has_media(task.tokens.get_tokens())) {
-        out.rendered = task.tokens.get_tokens();
+    auto text = text_prefix(task.tokens);
+    const bool all_text = text.size() == task.tokens.size();
+    if (request.history && task.params.cache_prompt && task.params.lora.empty() && all_text) {
+        out.rendered = std::move(text);
         out.spans = task.params.message_spans;
     }
     return out;
@@ -75,17 +76,20 @@ void take_from_states(ExactPrompt& prompt, const StateRequest& request, const st
 }
 
 void take_from_slot(ExactPrompt& prompt, const StateRequest& request, bool known, const server_slot_view& view, server_task& task, Plan& plan) {
-    const auto& held = view.prompt->tokens.get_tokens();
-    if (!prompt.on() || held.empty() || has_media(held)) {
+    if (!prompt.on()) {
+        return;
+    }
+    const auto held = text_prefix(view.prompt->tokens);
+    if (held.empty() || held.size() != view.prompt->tokens.size()) {
         return;
     }
     const auto* vocab = llama_model_get_vocab(llama_get_model(view.ctx_tgt));
-    prompt.slot_known = static_cast<std::uint32_t>(common_tokens(held, task.tokens.get_tokens()));
+    prompt.slot_known = static_cast<std::uint32_t>(common_tokens(held, text_prefix(task.tokens)));
     const auto exact = exact_prompt(held, prompt.rendered, known ? request.history->slot : std::vector<KnownTurn>(), pieces_of(vocab));
     if (!exact.changes()) {
         return;
     }
-    const auto before = task.tokens.get_tokens();
+    const auto before = text_prefix(task.tokens);
     const auto spans_before = task.params.message_spans;
     const auto prompt_before = std::pair(prompt.kept, prompt.turns);
     const auto had_before = tokens_in_memory(view, task);
@@ -98,7 +102,7 @@ void take_from_slot(ExactPrompt& prompt, const StateRequest& request, bool known
         return;
     }
     prompt.slot_known = exact.known;
-    const auto same = common_tokens(before, task.tokens.get_tokens());
+    const auto same = common_tokens(before, text_prefix(task.tokens));
     prompt.state_known = std::min(prompt.state_known, static_cast<std::uint32_t>(same));
     if (same < plan.n_tokens) {
         plan = {};

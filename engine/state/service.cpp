@@ -2,6 +2,7 @@
 
 #include "state/identity.h"
 #include "state/reuse.h"
+#include "state/text_tokens.h"
 
 #include "common.h"
 #include "server-context.h"
@@ -31,13 +32,6 @@ thread_local Running* running = nullptr;
 
 double ms_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// The tokens before the first image or sound.
-std::span<const kv::Token> text_prefix(const server_tokens& tokens) {
-    const auto& all = tokens.get_tokens();
-    const auto end = std::find(all.begin(), all.end(), LLAMA_TOKEN_NULL);
-    return {all.data(), static_cast<std::size_t>(end - all.begin())};
 }
 
 /// Checkpoints exactly there; without a wish, where llama.cpp itself would.
@@ -188,7 +182,8 @@ void StateService::on_request(const json& body, server_task& task) {
     if (task.params.cache_prompt && task.params.lora.empty()) {
         pending->prompt = exact_prompt_of(pending->request, task);
         take_from_states(pending->prompt, pending->request, dir_, vocab_, task);
-        pending->plan = plan_restore(dir_, pending->request, needs_, text_prefix(task.tokens), task.tokens.size());
+        const auto text = text_prefix(task.tokens);
+        pending->plan = plan_restore(dir_, pending->request, needs_, text, task.tokens.size());
     }
     pending->plan_ms = ms_since(begin);
     running->tasks.push_back(task.id);

@@ -1,6 +1,7 @@
 #include "state/slot_contents.h"
 
 #include "state/partial.h"
+#include "state/text_tokens.h"
 
 #include "server-hooks.h"
 #include "speculative.h"
@@ -35,9 +36,8 @@ std::vector<std::uint32_t> checkpoints_of(const server_slot_view& view, std::uin
 std::optional<SaveError> look_into(const server_slot_view& view, bool swa_full, SlotContents& out) {
     out.memory = memory_of(view.ctx_tgt, swa_full);
     const auto& memory = out.memory;
-    const auto& held = view.prompt->tokens.get_tokens();
-    out.tokens.assign(held.begin(), std::find(held.begin(), held.end(), LLAMA_TOKEN_NULL));
-    const bool all_text = out.tokens.size() == held.size();
+    out.tokens = text_prefix(view.prompt->tokens);
+    const bool all_text = out.tokens.size() == view.prompt->tokens.size();
     if (out.tokens.empty()) {
         return SaveError{"empty", "the slot holds no text tokens"};
     }
