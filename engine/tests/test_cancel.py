@@ -160,18 +160,22 @@ def test_a_slot_that_generates_goes_on(start, model, tolerance, cache):
 def test_a_slot_that_prefills_goes_on(start, model, tolerance, cache):
     # Batches of 1,024 in physical ones of 128: both slots have tokens in a batch, some of it complete when it is aborted.
     engine = start(model, *COMMON, *CACHES[cache], "-b", 1024, "-ub", 128)
-    leaving = tokenize(engine, text(400, 21))
-    staying = tokenize(engine, text(800, 22))
-    connection = engine.open("/completion", {"prompt": leaving, "id_slot": 0, "n_predict": 4, "stream": True})
-    running = Background(next_token, engine, staying, 1)
-    engine.wait_slot(1, busy=True)
-    time.sleep(0.4)
-    assert engine.slots()[0]["is_processing"]
-    connection.close()
-    engine.wait_slot(0, busy=False)
-    assert engine.slots()[1]["is_processing"], "the other slot was done already: the test shows nothing"
-    got, answer = running.result()
-    assert engine.stats()["decodes_aborted"] >= 1
+    for attempt in range(5):   # where the cancel falls between two batches, nothing is aborted
+        leaving = tokenize(engine, text(400, 21 + 2 * attempt))
+        staying = tokenize(engine, text(800, 22 + 2 * attempt))
+        connection = engine.open("/completion", {"prompt": leaving, "id_slot": 0, "n_predict": 4, "stream": True})
+        running = Background(next_token, engine, staying, 1)
+        engine.wait_slot(1, busy=True)
+        time.sleep(0.4)
+        busy = engine.slots()[0]["is_processing"]
+        connection.close()
+        engine.wait_slot(0, busy=False)
+        busy = busy and engine.slots()[1]["is_processing"]
+        got, answer = running.result()
+        if busy and engine.stats()["decodes_aborted"] >= 1:
+            break
+    else:
+        pytest.fail("no batch that held both prompts was aborted: the test shows nothing")
     assert answer["timings"]["prompt_n"] + answer["timings"]["cache_n"] == len(staying)
     cold, _ = next_token(engine, staying, 0, cache_prompt=False)
     assert_alike(got, cold, tolerance)
