@@ -180,3 +180,34 @@ fallback = ["cloud/glm"]
     long = gateway.post(CHAT, {"model": "any", "messages": [{"role": "user", "content": "word " * 3000}]})
     assert long.status == 200 and route_of(long) == "glm;cloud;fallback", long.body
     assert len([r for r in backend.requests if r.body]) == 1
+
+
+TOOL = {"name": "read", "description": "Reads a file", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/v1/messages", {"max_tokens": 8, "tools": [TOOL], "messages": [{"role": "user", "content": "Read a.txt"}]}),
+    ("/v1/completions", {"prompt": "def f(", "suffix": "return x", "max_tokens": 8}),
+])
+def test_another_place_gets_the_request_as_it_came(backend, smollm2, make_gateway, path, body):
+    """A local model is asked in a form of its own (chat, infill); what it cannot take goes on as the client wrote it."""
+    text = f"""[[model]]
+name = "smol"
+path = "{smollm2}"
+context = 1024
+threads = 1
+engine = "/bin/false"
+[[backend]]
+name = "cloud"
+url = "{backend.url}/v1"
+models = ["glm"]
+roles = ["coder", "fim"]
+[[route]]
+use = "smol"
+fallback = ["cloud/glm"]
+"""
+    gateway = make_gateway(text)
+    answer = gateway.post(path, {"model": "x", **body})
+    assert answer.status == 200 and route_of(answer) == "glm;cloud;fallback", answer.body
+    sent = [r for r in backend.requests if r.body][-1]
+    assert sent.target == path and {**json.loads(sent.body), "model": "x"} == {"model": "x", **body}

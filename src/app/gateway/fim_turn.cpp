@@ -82,8 +82,6 @@ Result<void> begin_fim(Gateway& gateway, Turn& turn) {
     const bool translated = fim::asks_infill(turn.view, body);
     if (!translated && turn.match.endpoint != api::Endpoint::infill) return {};
     turn.fim = std::make_shared<FimTurn>();
-    turn.fim->match = turn.match;
-    if (has_next_place(turn)) turn.fim->original = body;
     if (translated) {
         auto text = fim::to_infill(turn.view, body);
         if (!text) return tl::unexpected(text.error());
@@ -103,14 +101,6 @@ Result<void> begin_fim(Gateway& gateway, Turn& turn) {
     settle_order(gateway, turn);
     end_older(gateway, turn);
     return {};
-}
-
-void restore_fim(Turn& turn) {
-    const auto last = std::move(turn.fim);
-    turn.fim.reset();
-    if (!last || last->original.empty()) return;
-    turn.match = last->match;
-    replace_body(turn, last->original, turn.match.dialect);
 }
 
 void translate_fim(Turn& turn, std::vector<sse::Frame>& frames) {

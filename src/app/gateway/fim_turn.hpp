@@ -14,8 +14,6 @@ namespace lc::gateway {
 struct FimTurn {
     fim::Ask ask;
     bool superseded = false;            ///< a newer request of the same editor has ended it
-    std::string original;               ///< the body as it came, where another place may be asked next
-    api::EndpointMatch match;           ///< likewise
     std::optional<fim::Stream> stream;  ///< set where the client speaks another dialect than the engine
 };
 
@@ -27,9 +25,6 @@ struct FimMemory {
 /// Of a local model: makes it a request to /infill where it must be one, puts the extra context in a lasting order, and
 /// ends older requests of the same editor. The body and the view of the turn may change.
 [[nodiscard]] Result<void> begin_fim(Gateway& gateway, Turn& turn);
-
-/// Another place is asked: the request as it came.
-void restore_fim(Turn& turn);
 
 /// Frames of /infill become frames of the client's dialect; others stay.
 void translate_fim(Turn& turn, std::vector<sse::Frame>& frames);

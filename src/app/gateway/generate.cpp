@@ -238,7 +238,6 @@ void drop_request(Turn& turn) {
 
 /// From the request to the end of the answer, at the place that was chosen; the error is what the client must still be told.
 awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
-    restore_fim(turn);
     if (turn.local && is_vectors(turn)) co_return co_await answer_vectors(gateway, turn);
     engines::Lease lease;
     Upstream up;
@@ -258,11 +257,10 @@ awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
     if (auto ok = co_await prepare_tools(gateway, turn, up); !ok) co_return tl::unexpected(named(gateway, turn, ok.error()));
     if (turn.cancelled) co_return fail(Errc::cancelled, "the client left");
 
-    const bool again = has_next_place(turn);
-    if (!turn.local && !again) drop_request(turn);  // `up` has all of it; only an engine may be given it a second time
+    if (!turn.local) drop_request(turn);  // `up` has all of it; only an engine may be given it a second time
     const auto head = co_await call_place(gateway, turn, lease, up);
     if (!head) co_return tl::unexpected(named(gateway, turn, head.error()));
-    if (!again || head->status < 300) drop_request(turn);
+    drop_request(turn);
     turn.record.ms.first_byte = ms_since(turn.began);
 
     const bool is_stream = net::get(head->fields, "content-type").starts_with("text/event-stream");

@@ -26,7 +26,6 @@ bool replace_body(Gateway& gateway, Turn& turn, std::string_view step, std::stri
         say(gateway, Level::error, "request " + turn.id + ": step " + std::string(step) + " failed: " + view.error().detail);
         return false;
     }
-    if (turn.prompt->original.size == 0 && has_next_place(turn)) turn.prompt->original = pack(request(*turn.exchange).body, true);
     for (const auto& edit : edits) log::note_prompt_edit(turn.record, step, edit.where, edit.before, edit.after);
     request(*turn.exchange).body = std::move(body);
     view->stream = turn.view.stream;
@@ -149,20 +148,6 @@ awaitable<bool> tools_behind_system(Gateway& gateway, Turn& turn, const engines:
     co_return behind;
 }
 
-/// Another place gets the request as it came.
-void restore(Turn& turn) {
-    if (turn.prompt->original.size > 0) {
-        std::string body = unpack(turn.prompt->original);
-        if (auto view = api::parse_request(turn.match.dialect, body)) {
-            request(*turn.exchange).body = std::move(body);
-            view->stream = turn.view.stream;
-            turn.view = std::move(*view);
-        }
-    }
-    turn.record.prompt.clear();
-    turn.prompt.reset();
-}
-
 }  // namespace
 
 awaitable<void> prepare_prompt(Gateway& gateway, Turn& turn, const engines::Ready* ready) {
@@ -170,7 +155,6 @@ awaitable<void> prepare_prompt(Gateway& gateway, Turn& turn, const engines::Read
     const std::string backend = ready ? std::string() : gateway.backends[turn.choice.index].config.name;
     const std::string place = turn.choice.model + "\n" + backend;
     if (turn.prompt && turn.prompt->place == place) co_return;
-    if (turn.prompt) restore(turn);
     const prefix::Asker asker{turn.choice.model, backend, turn.session.client};
     const auto steps = prefix::chosen(gateway.options.config.prefix, asker, turn.view.extensions.prefix);
     if (!steps.any()) co_return;

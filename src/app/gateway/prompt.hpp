@@ -21,7 +21,6 @@ struct KeptPrompt {
 struct PromptTurn {
     prefix::Steps steps;
     std::string place;          ///< for which it was prepared
-    Packed original;            ///< the body as it came, where another place may be asked next; empty: unchanged
     std::string session;        ///< key of its session's memory; empty: the client named none
     bool as_session = false;    ///< a compaction that goes as its session's next turn
     std::optional<KeptPrompt> kept;  ///< to be remembered when the answer is good

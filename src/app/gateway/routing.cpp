@@ -100,6 +100,7 @@ bool another_may(Errc code) {
         case Errc::model_load_failed:
         case Errc::context_length_exceeded:
         case Errc::unauthorized:  // the key of that place, not the client's
+        case Errc::unsupported:   // by that model
             return true;
         default: return false;
     }
@@ -251,6 +252,11 @@ bool has_next_place(const Turn& turn) {
 void begin_attempt(Gateway& gateway, Turn& turn) {
     if (!turn.route_turn) return;
     turn.route_turn->sent = Clock::now();
+    auto& mine = *turn.route_turn;
+    if (mine.at == 0 && has_next_place(turn)) {  // a place may be asked in another form than the client's
+        mine.original = pack(request(*turn.exchange).body, true);
+        mine.match = turn.match;
+    }
     if (turn.local) {
         turn.route_turn->was_loaded = engines::glance(*gateway.engines, turn.choice.model).ready;
     } else {
@@ -258,6 +264,38 @@ void begin_attempt(Gateway& gateway, Turn& turn) {
         breaker = route::begin(breaker, now_ms());
     }
 }
+
+namespace {
+
+/// The request as it came, nothing of the last place's answer.
+void start_again(Gateway& gateway, Turn& turn, const RouteTurn& mine) {
+    leave_seat(gateway, turn, false);
+    turn.call.reset();
+    turn.tool_turn.reset();
+    turn.prompt.reset();
+    turn.writer.reset();
+    turn.fim.reset();
+    turn.heard.reset();
+    turn.tally = {};
+    turn.seated = false;
+    turn.ended = false;
+    turn.cache_key.clear();
+    turn.retry_after_ms.clear();
+    turn.record.ms.wait.reset();
+    turn.record.cache_outcome.clear();
+    turn.record.prompt.clear();
+    turn.match = mine.match;
+    const bool stream = turn.view.stream;
+    auto body = unpack(mine.original);
+    if (auto view = api::parse_request(turn.match.dialect, body,
+                                       static_cast<std::size_t>(gateway.options.config.server.limits.max_json_depth))) {
+        request(*turn.exchange).body = std::move(body);
+        turn.view = std::move(*view);
+        turn.view.stream = stream;
+    }
+}
+
+}  // namespace
 
 bool next_place(Gateway& gateway, Turn& turn, const Result<void>& done) {
     if (!turn.route_turn) return false;
@@ -275,16 +313,7 @@ bool next_place(Gateway& gateway, Turn& turn, const Result<void>& done) {
 
     const auto failed = place_key(gateway, turn.choice);
     mine.plan.candidates[mine.at].why += "; failed: " + done.error().detail.substr(0, 300);
-    leave_seat(gateway, turn, false);
-    turn.call.reset();
-    turn.tool_turn.reset();
-    turn.tally = {};
-    turn.seated = false;
-    turn.ended = false;
-    turn.cache_key.clear();
-    turn.retry_after_ms.clear();
-    turn.record.ms.wait.reset();
-    turn.record.cache_outcome.clear();
+    start_again(gateway, turn, mine);
     take_place(turn, mine, mine.at + 1);
     turn.choice.reason = "fallback";
     note_place(gateway, turn);

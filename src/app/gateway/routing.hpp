@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/gateway/packed.hpp"
 #include "app/gateway/parts.hpp"
 #include "core/route/breaker.hpp"
 #include "core/route/plan.hpp"
@@ -40,6 +41,8 @@ struct RouteTurn {
     std::size_t prompt_bytes = 0;    ///< of the request as it came
     bool was_loaded = true;          ///< that place, when it was chosen
     Clock::time_point sent{};        ///< when the attempt began
+    Packed original;                 ///< the body as it came, where another place may be asked next
+    api::EndpointMatch match;        ///< likewise what was asked for
 };
 
 /// The places that may answer, the first of them chosen. Errors: not_found, unsupported, context_length_exceeded.

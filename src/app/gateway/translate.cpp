@@ -8,7 +8,7 @@ api::Dialect answer_dialect(const Turn& turn) { return turn.writer ? turn.writer
 
 Result<void> speak_chat(Gateway& gateway, Turn& turn) {
     auto& incoming = request(*turn.exchange);
-    if (!turn.local || !dialect::needs_chat(turn.view, incoming.body)) return {};
+    if (!turn.local || turn.match.endpoint == api::Endpoint::messages_count || !dialect::needs_chat(turn.view, incoming.body)) return {};
     auto chat = dialect::to_chat(turn.match.dialect, incoming.body);
     if (!chat) return tl::unexpected(chat.error());
     const bool stream = turn.view.stream;
