@@ -123,7 +123,7 @@ class Side:
 
 
 def case_second(side, shape, turns):
-    return [side.send("b", [shape.system("/home/u/work/two", MONDAY), user("What is this?")], shape.tools)]
+    return [side.send("b", [shape.system("/home/u/two", MONDAY), user("What is this?")], shape.tools)]
 
 
 def case_day(side, shape, turns):
