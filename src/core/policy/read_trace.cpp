@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "core/api/json_dom.hpp"
+#include "core/policy/mix.hpp"
 
 namespace lc::policy {
 
@@ -13,12 +14,7 @@ namespace {
 constexpr std::size_t max_blocks_of_one = 1u << 20;
 constexpr std::int64_t max_ms = std::int64_t{1} << 53;
 
-std::uint64_t mix(std::uint64_t x) {
-    x += 0x9e37'79b9'7f4a'7c15;
-    x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9;
-    x = (x ^ (x >> 27)) * 0x94d0'49bb'1331'11eb;
-    return x ^ (x >> 31);
-}
+using policy::mix;
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     return mix(mix(a) + b);
 }

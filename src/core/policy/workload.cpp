@@ -1,4 +1,5 @@
 #include "core/policy/workload.hpp"
+#include "core/policy/mix.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,12 +12,7 @@ namespace {
 constexpr std::uint32_t block_tokens = 256;
 constexpr std::uint64_t minute = 60'000, hour = 60 * minute;
 
-std::uint64_t mix(std::uint64_t x) {
-    x += 0x9e37'79b9'7f4a'7c15;
-    x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9;
-    x = (x ^ (x >> 27)) * 0x94d0'49bb'1331'11eb;
-    return x ^ (x >> 31);
-}
+using policy::mix;
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     return mix(mix(a) ^ (b * 0xff51'afd7'ed55'8ccd));
 }
