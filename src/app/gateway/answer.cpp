@@ -61,6 +61,16 @@ net::ResponseHead turn_head(const Gateway& gateway, const Turn& turn, int status
     return head;
 }
 
+awaitable<Result<void>> answer_whole(Gateway& gateway, Turn& turn, std::string body) {
+    turn.ended = true;
+    turn.record.status = 200;
+    turn.record.bytes_out = static_cast<std::int64_t>(body.size());
+    keep_answer(gateway, turn, body);
+    auto head = turn_head(gateway, turn, 200, "application/json");
+    net::Response response{200, std::move(head.fields), std::move(body)};
+    co_return co_await net::respond(*turn.exchange, std::move(response));
+}
+
 awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error) {
     if (gateway.stopping && error.code == Errc::cancelled) error = {Errc::overloaded, "LocalCode is shutting down", 5};
     turn.ended = true;

@@ -270,13 +270,7 @@ awaitable<Result<void>> answer_there(Gateway& gateway, Turn& turn) {
         auto body = co_await collect_stream(gateway, turn, *turn.call);
         if (!body) co_return tl::unexpected(named(gateway, turn, body.error()));
         *body = shown_whole(turn, std::move(*body));
-        turn.ended = true;
-        turn.record.status = 200;
-        turn.record.bytes_out = static_cast<std::int64_t>(body->size());
-        keep_answer(gateway, turn, *body);
-        auto own = turn_head(gateway, turn, 200, "application/json");
-        net::Response response{200, std::move(own.fields), std::move(*body)};
-        co_return co_await net::respond(*turn.exchange, std::move(response));
+        co_return co_await answer_whole(gateway, turn, std::move(*body));
     }
 
     const auto relayed = co_await relay_stream(gateway, turn, *turn.call);

@@ -23,6 +23,8 @@ awaitable<void> answer_error(Gateway& gateway, net::Exchange& exchange, api::Dia
 /// The head of a turn's answer: x-localcode-kind, -session, -route too.
 [[nodiscard]] net::ResponseHead turn_head(const Gateway& gateway, const Turn& turn, int status,
                                           std::string_view content_type);
+/// Ends a turn with a whole answer in JSON that we made or put together ourselves.
+awaitable<Result<void>> answer_whole(Gateway& gateway, Turn& turn, std::string body);
 /// Ends a turn with an error: a status when nothing was sent yet, else the dialect's error event and a cut.
 awaitable<void> fail_turn(Gateway& gateway, Turn& turn, Error error);
 /// After an error event that tells the whole story: the body ends cleanly, without the dialect's last event.

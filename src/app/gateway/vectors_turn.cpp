@@ -182,13 +182,7 @@ awaitable<Result<void>> answer_vectors(Gateway& gateway, Turn& turn) {
     usage.prompt = usage.total = tokens;
     const std::vector<api::StreamEvent> events = {usage, api::Done{}};
     note_events(gateway, turn, events);
-    turn.ended = true;
-    turn.record.status = 200;
-    turn.record.bytes_out = static_cast<std::int64_t>(body->size());
-    keep_answer(gateway, turn, *body);
-    auto head = turn_head(gateway, turn, 200, "application/json");
-    net::Response response{200, std::move(head.fields), std::move(*body)};
-    co_return co_await net::respond(*turn.exchange, std::move(response));
+    co_return co_await answer_whole(gateway, turn, std::move(*body));
 }
 
 }  // namespace lc::gateway
